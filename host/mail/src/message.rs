@@ -7,6 +7,7 @@ use super::message_id::message_ids;
 use super::structure::Part;
 use super::{date, encoded_word, fields, structure};
 use bytes::Bytes;
+use postigo_model::communication::MailHeading;
 use postigo_model::text::beginning;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -179,6 +180,12 @@ impl Message {
             Some(id) => Some(Cow::Borrowed(id)),
             None => value.split_whitespace().next().map(|id| Cow::Owned(format!("<{}>", id.trim_matches(['<', '>'])))),
         }
+    }
+
+    /// What a list says of it.
+    pub fn heading(&self) -> MailHeading {
+        let text = |name: &str| self.header(name).unwrap_or_default();
+        MailHeading::new(text("From"), text("To"), text("Subject"), &self.message_id().unwrap_or_default())
     }
 
     /// The Date header as milliseconds since the epoch, of several the first that can be read; none where none can.

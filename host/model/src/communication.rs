@@ -1,5 +1,6 @@
 //! The communication log's words: what one communication was about, what became of it, and its entries.
 
+use crate::text::{beginning, on_one_line};
 use serde::{Deserialize, Serialize};
 
 /// How much an entry matters, in rising order.
@@ -69,6 +70,49 @@ pub struct LogEntry {
     pub key: String,
     /// A sentence.
     pub value: String,
+}
+
+/// A field of a [`MailHeading`] has so many bytes at most.
+const LONGEST_FIELD: usize = 400;
+
+/// What a list says of a mail. Each on one line, decoded, at most 400 bytes; empty where the mail has none, or nobody
+/// could read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailHeading {
+    /// From, or the envelope's sender where the header was not read.
+    pub sender: String,
+    /// To, or the envelope's recipients where the header was not read.
+    pub recipients: String,
+    /// Subject.
+    pub subject: String,
+    /// Message-ID, with its angle brackets.
+    pub message_id: String,
+}
+
+impl MailHeading {
+    /// Of these values.
+    pub fn new(sender: &str, recipients: &str, subject: &str, message_id: &str) -> Self {
+        let cut = |text: &str| beginning(&on_one_line(beginning(text, 4 * LONGEST_FIELD)), LONGEST_FIELD).to_owned();
+        Self { sender: cut(sender), recipients: cut(recipients), subject: cut(subject), message_id: cut(message_id) }
+    }
+
+    /// What there is of it, in the order of a list.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("From", self.sender.as_str()),
+            ("To", self.recipients.as_str()),
+            ("Subject", self.subject.as_str()),
+            ("Message-ID", self.message_id.as_str()),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty())
+    }
+}
+
+impl std::fmt::Display for MailHeading {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let fields: Vec<String> = self.fields().map(|(name, value)| format!("{name}: {value}")).collect();
+        formatter.write_str(&fields.join("; "))
+    }
 }
 
 /// A communication as it is stored.

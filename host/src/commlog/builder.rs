@@ -1,7 +1,7 @@
 //! A communication while it runs.
 
 use postigo_model::communication::{
-    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailHeading, Priority,
 };
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 512 << 10;
 /// So much of one value is kept.
 const LONGEST_VALUE: usize = 16 << 10;
 /// So much search text is kept.
-const LONGEST_SEARCH: usize = 1_000;
+const LONGEST_SEARCH: usize = 2_000;
 
 /// Collects the entries of one connection or message.
 #[derive(Debug)]
@@ -102,6 +102,15 @@ impl Communication {
         Self { id, shared: LogView(Arc::new(Mutex::new(state))) }
     }
 
+    /// Starts that of a message which this connection was to bring.
+    #[must_use]
+    pub fn of_message(&self) -> Self {
+        let state = self.shared.lock();
+        let message = Self::start(CommunicationKind::Message, &state.record.account, &state.record.protocol);
+        drop(state);
+        message.brought_by(Some(self.id.clone()))
+    }
+
     /// Names the connection's communication that brought this message.
     #[must_use]
     pub fn brought_by(self, parent: Option<String>) -> Self {
@@ -165,6 +174,13 @@ impl Communication {
         if !text.is_empty() && search.len() < LONGEST_SEARCH {
             search.push_str(beginning(&text.to_lowercase(), LONGEST_SEARCH - search.len()));
             search.push('\n');
+        }
+    }
+
+    /// Says which mail it is about, and makes it be found by that.
+    pub fn about_mail(&mut self, heading: &MailHeading) {
+        for (_, value) in heading.fields() {
+            self.searchable(value);
         }
     }
 

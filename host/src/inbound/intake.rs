@@ -5,7 +5,7 @@ use crate::commlog::{Communication, ShownWait, save};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
 use crate::spool::Spool;
-use postigo_model::communication::{CommunicationKind, Priority};
+use postigo_model::communication::{CommunicationKind, MailHeading, Priority};
 use postigo_model::configured::{Account, Configuration, Dispatch, Oversize};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
@@ -190,6 +190,22 @@ impl Intake {
     /// Adds an entry to the communication. No secret may be in it.
     pub fn note(&mut self, priority: Priority, key: &str, sentence: impl Into<String>) {
         self.log.entry(priority, key, sentence);
+    }
+
+    /// Has the fetch be found by a mail that it tells of.
+    pub fn searchable(&mut self, heading: &MailHeading) {
+        heading.fields().for_each(|(_, value)| self.log.searchable(value));
+    }
+
+    /// Tells of a mail that is too large to be taken in: in the fetch's communication, and where `heading` says which
+    /// mail it is, in one of the mail's own, by which it is found.
+    pub async fn tell_too_large(&mut self, key: &str, sentence: String, heading: Option<&MailHeading>) {
+        self.note(Priority::Warning, key, sentence.as_str());
+        let Some(heading) = heading else { return };
+        let mut communication = self.log.of_message();
+        communication.about_mail(heading);
+        communication.entry(Priority::Warning, key, sentence);
+        save(self.spool.store().clone(), communication.finish(false)).await;
     }
 
     /// A message of this account, for [`Spool::take_in`].

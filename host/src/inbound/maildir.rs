@@ -3,7 +3,7 @@
 use super::error::FetchError;
 use super::intake::Intake;
 use super::maildir_folder::{Maildir, MessageFile};
-use super::refusal::TurnedAway;
+use super::refusal::{TurnedAway, heading};
 use crate::spool::KnownMessage;
 use postigo_model::communication::Priority;
 use postigo_model::configured::{AfterFetch, Oversize};
@@ -146,10 +146,6 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
             mail.size,
             intake.rules().greatest
         );
-        if intake.rules().oversize == Oversize::Leave {
-            intake.note(Priority::Warning, KEY, format!("{what} It is left there."));
-            continue;
-        }
         let (reader, asked) = (Arc::clone(maildir), mail.clone());
         let Some(start) = blocking(move || Ok(reader.beginning(&asked, BEGINNING).ok())).await? else {
             intake.note(
@@ -159,12 +155,20 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
             );
             continue;
         };
+        let heading = heading(&start);
+        if intake.rules().oversize == Oversize::Leave {
+            // Each fetch finds it again: it has no communication of its own.
+            intake.note(Priority::Warning, KEY, format!("{what} It is left there. {heading}"));
+            intake.searchable(&heading);
+            continue;
+        }
         match intake.turn_away(&start, mail.size).await? {
             TurnedAway::ToBeRemoved(about) => {
-                intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"));
+                intake.tell_too_large(KEY, format!("{what} It is to be removed. {about}"), Some(&heading)).await;
             }
             TurnedAway::Stays(about) => {
                 intake.note(Priority::Warning, KEY, format!("{what} It is left there. {about}"));
+                intake.searchable(&heading);
                 continue;
             }
         }

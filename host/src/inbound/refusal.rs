@@ -7,6 +7,7 @@ use super::intake::{Intake, IntakeRules};
 use crate::filing::{asked_for, gets_no_answers_by, why_refused};
 use crate::store::outgoing::{self, IntakeRefusal, SenderNotice};
 use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, why_loops, why_unanswered};
+use postigo_model::communication::MailHeading;
 use postigo_model::configured::Oversize;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::timestamp::now;
@@ -26,9 +27,9 @@ impl Intake {
     /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it
     /// and names it again.
     pub async fn turn_away(&self, header: &[u8], size: u64) -> Result<TurnedAway, FetchError> {
-        let mail = describe(header);
+        let mail = heading(header);
         if self.rules().oversize != Oversize::Refuse {
-            return Ok(TurnedAway::ToBeRemoved(mail));
+            return Ok(TurnedAway::ToBeRemoved(mail.to_string()));
         }
         let digest = digest(&self.account.name, header, size);
         let refusal = match of(header, size, self.rules(), digest) {
@@ -97,17 +98,9 @@ fn of(header: &[u8], size: u64, rules: &IntakeRules, digest: Vec<u8>) -> Result<
     })
 }
 
-/// Sender, subject and Message-ID of a mail that nobody will see otherwise.
-fn describe(header: &[u8]) -> String {
-    let text = String::from_utf8_lossy(header);
-    let wanted = ["from", "subject", "message-id", "date"];
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| {
-            line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str()))
-        })
-        .collect();
-    postigo_net::words::short(&lines.join("; "))
+/// Which mail it is, from its header.
+pub fn heading(header: &[u8]) -> MailHeading {
+    Message::parse(header.to_vec().into()).heading()
 }
 
 #[cfg(test)]

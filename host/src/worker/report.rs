@@ -24,11 +24,7 @@ pub fn communication(claimed: &ClaimedMessage, evaluated: &EvaluatedMessage) -> 
         .begun(evaluated.begun)
         .about(claimed.claim.id);
     let mail = &evaluated.run.mail;
-    for header in ["From", "To", "Subject", "Message-ID"] {
-        if let Some(value) = mail.header(header) {
-            communication.searchable(value);
-        }
-    }
+    communication.about_mail(&mail.message().heading());
     let subject = mail.header("Subject").unwrap_or_default();
     communication.entry(
         Priority::Info,

@@ -6,7 +6,7 @@ use super::error::ImapError;
 use super::listing::ListedMessage;
 use super::run::{FetchRun, KEY};
 use crate::inbound::error::FetchError;
-use crate::inbound::refusal::TurnedAway;
+use crate::inbound::refusal::{TurnedAway, heading};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Oversize;
 
@@ -15,11 +15,12 @@ impl FetchRun<'_> {
     pub(super) async fn oversize(&mut self, messages: &[ListedMessage]) -> Result<(), FetchError> {
         self.intake.report.oversize += messages.len() as u64;
         for message in messages {
+            if self.intake.is_stopped() {
+                break;
+            }
             if self.intake.rules().oversize == Oversize::Leave {
                 self.open.remove(&message.uid);
-                let priority =
-                    if self.memory.learnt.first_mention(message.uid) { Priority::Warning } else { Priority::Debug };
-                self.intake.note(priority, KEY, format!("{} It stays on the server.", self.too_large(message)));
+                self.leave_oversize(message).await?;
             } else {
                 self.remove_oversize(message).await?;
             }
@@ -27,14 +28,31 @@ impl FetchRun<'_> {
         Ok(())
     }
 
+    /// The first time it is asked which mail it is: somebody may look for it.
+    async fn leave_oversize(&mut self, message: &ListedMessage) -> Result<(), FetchError> {
+        let what = format!("{} It stays on the server.", self.too_large(message));
+        if !self.memory.learnt.first_mention(message.uid) {
+            self.intake.note(Priority::Debug, KEY, what);
+            return Ok(());
+        }
+        let heading = self.header(message).await?.map(|header| heading(&header));
+        let mail = heading.as_ref().map_or("The server does not give its header.".to_owned(), ToString::to_string);
+        self.intake.tell_too_large(KEY, format!("{what} {mail}"), heading.as_ref()).await;
+        Ok(())
+    }
+
+    /// A message's header; none where the server refuses to give it.
+    async fn header(&mut self, message: &ListedMessage) -> Result<Option<Vec<u8>>, FetchError> {
+        match body::header(&mut self.connection, message).await {
+            Ok(header) => Ok(header),
+            Err(ImapError::Refused { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     async fn remove_oversize(&mut self, message: &ListedMessage) -> Result<(), FetchError> {
         let what = self.too_large(message);
-        let header = match body::header(&mut self.connection, message).await {
-            Ok(header) => header,
-            Err(ImapError::Refused { .. }) => None,
-            Err(other) => return Err(other.into()),
-        };
-        let Some(header) = header else {
+        let Some(header) = self.header(message).await? else {
             let sentence =
                 format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
             self.intake.note(Priority::Error, KEY, sentence);
@@ -44,13 +62,17 @@ impl FetchRun<'_> {
             TurnedAway::ToBeRemoved(mail) => mail,
             // It is not settled, so that each run asks again until its sender can be told.
             TurnedAway::Stays(mail) => {
-                self.intake.note(Priority::Warning, KEY, format!("{what} It stays on the server. {mail}"));
+                let first = self.memory.learnt.first_mention(message.uid);
+                let heading = first.then(|| heading(&header));
+                let sentence = format!("{what} It stays on the server. {mail}");
+                self.intake.tell_too_large(KEY, sentence, heading.as_ref()).await;
                 return Ok(());
             }
         };
         match self.after_oversize().tell(&mut self.connection, &[message.uid]).await {
             Ok(_) => {
-                self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {mail}"));
+                let sentence = format!("{what} It is removed from the server. {mail}");
+                self.intake.tell_too_large(KEY, sentence, Some(&heading(&header))).await;
                 self.open.remove(&message.uid);
                 Ok(())
             }

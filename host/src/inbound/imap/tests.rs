@@ -4,8 +4,9 @@ use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool};
-use crate::store::{Location, Store, communications};
-use postigo_model::communication::{CommunicationStatus, Priority};
+use crate::store::communications::{self, LogFilter};
+use crate::store::{Location, Store};
+use postigo_model::communication::{CommunicationKind, CommunicationStatus, Priority};
 use postigo_model::configured::{Account, AfterFetch, Oversize, Protocol};
 use postigo_model::spool::SpoolStatus;
 use std::sync::Arc;
@@ -331,11 +332,19 @@ async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_la
     assert_eq!((report.error.as_deref(), report.new, report.oversize, report.gone), (None, 2, 2, 0), "{report:?}");
     assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3"]);
     assert_eq!(report.bytes, (body(1).len() + (3 << 20)) as u64, "nothing is missing where it ends with a range");
+    let found = trial.found("jane@example.com").await;
+    assert_eq!(found.len(), 2, "who looks for one that stays on the server finds it: {found:?}");
+    let said = "It stays on the server. From: jane@example.com; Subject: ";
+    assert!(found.iter().all(|told| told.contains(said)), "{found:?}");
+    trial.fetch().await;
+    assert_eq!(trial.found("jane@example.com").await, found, "it is told once");
     trial.rules.oversize = Oversize::DeleteAndLog;
     let report = trial.fetch().await;
     assert_eq!((report.error.as_deref(), report.oversize), (None, 2), "{report:?}");
     let told = trial.told.lock().unwrap().clone();
     assert!(told.contains(&"UID EXPUNGE 2".to_owned()) && told.contains(&"UID EXPUNGE 4".to_owned()), "{told:?}");
+    let removed = trial.found("jane@example.com").await;
+    assert_eq!(removed.iter().filter(|told| told.contains("It is removed from the server.")).count(), 2, "{removed:?}");
 }
 
 #[tokio::test]
@@ -419,6 +428,19 @@ async fn a_message_that_ends_every_connection_keeps_none_of_the_others() {
 }
 
 impl Trial {
+    /// What the communications of messages tell that a search finds.
+    async fn found(&self, text: &str) -> Vec<String> {
+        let filter = LogFilter { search: Some(text.into()), limit: 100, ..LogFilter::default() };
+        let mut connection = self.spool.store().read().await.unwrap();
+        let mut told = Vec::new();
+        for found in communications::list(&mut connection, &filter).await.unwrap() {
+            assert_eq!(found.kind, CommunicationKind::Message);
+            let shown = communications::show(&mut connection, &found.id, Priority::Warning).await.unwrap().unwrap();
+            told.push(shown.communication.entries[0].value.clone());
+        }
+        told
+    }
+
     /// What a fetch's communication tells, from this priority on.
     async fn told_by(&self, report: &FetchReport, priority: Priority) -> Vec<String> {
         let id = report.communication.as_deref().unwrap();

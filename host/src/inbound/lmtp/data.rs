@@ -6,6 +6,8 @@
 
 use super::reply::Reply;
 use bytes::{Buf, BytesMut};
+use postigo_mail::Message;
+use postigo_model::communication::MailHeading;
 use postigo_net::listen::{IncomingMessage, IntakeReservation};
 use tokio::time::Instant;
 
@@ -15,6 +17,9 @@ const LONGEST_LINE: usize = 1 << 20;
 const PIECE: usize = 32 << 10;
 /// So many Received headers say that a message goes round in circles (RFC 5321 section 6.3).
 const MOST_HOPS: usize = 100;
+
+/// So much of a message that is refused is looked at for its header.
+const LONGEST_HEADER: usize = 64 << 10;
 
 /// Why a message is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub struct IncomingBody {
     greatest: u64,
     received: u64,
     fault: Option<DataFault>,
+    /// Of a message that is refused: which mail it is, as far as it had come.
+    heading: Option<MailHeading>,
     /// Whether the line before ended with CRLF.
     after_crlf: bool,
     /// Bytes of the present line that were taken already.
@@ -80,6 +87,7 @@ impl IncomingBody {
             greatest,
             received: 0,
             fault: None,
+            heading: None,
             after_crlf: true,
             in_line: 0,
             after_cr: false,
@@ -105,6 +113,11 @@ impl IncomingBody {
     /// What is wrong with it so far.
     pub fn fault(&self) -> Option<DataFault> {
         self.fault
+    }
+
+    /// Which mail it is that is refused, once its fault is known.
+    pub fn heading(&self) -> Option<&MailHeading> {
+        self.heading.as_ref()
     }
 
     /// Takes what DATA brought; true when the final dot has come, and the rest of `input` is commands again.
@@ -197,20 +210,23 @@ impl IncomingBody {
     fn wrong(&mut self, fault: DataFault) {
         if self.fault.is_none() {
             self.fault = Some(fault);
+            self.heading = Some(heading(self.bytes.get(self.own..).unwrap_or_default()));
             self.bytes = Vec::new();
             self.share.give_back();
         }
     }
 
     /// The whole message, how many of its bytes this host wrote, and the share to keep for as long as the bytes; or why
-    /// it is not stored.
-    pub fn finish(mut self) -> Result<(Vec<u8>, usize, IntakeReservation), DataFault> {
+    /// it is not stored, and which mail it is.
+    pub fn finish(mut self) -> Result<(Vec<u8>, usize, IntakeReservation), (DataFault, MailHeading)> {
         if self.after_cr {
             self.wrong(DataFault::BareNewline);
         }
+        if self.fault.is_none() && hops(self.bytes.get(self.own..).unwrap_or_default()) >= MOST_HOPS {
+            self.wrong(DataFault::TooManyHops);
+        }
         match self.fault {
-            Some(fault) => Err(fault),
-            None if hops(self.bytes.get(self.own..).unwrap_or_default()) >= MOST_HOPS => Err(DataFault::TooManyHops),
+            Some(fault) => Err((fault, self.heading.unwrap_or_default())),
             None => Ok((self.bytes, self.own, self.share)),
         }
     }
@@ -221,6 +237,11 @@ pub fn drop_chunk(input: &mut BytesMut, left: &mut u64) {
     let here = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
     input.advance(here);
     *left -= here as u64;
+}
+
+/// Which mail it is, by the beginning that has come.
+fn heading(bytes: &[u8]) -> MailHeading {
+    Message::parse(bytes.get(..LONGEST_HEADER).unwrap_or(bytes).to_vec().into()).heading()
 }
 
 /// How many Received headers there are.
@@ -245,7 +266,8 @@ mod tests {
             input.extend_from_slice(piece);
             ended = ended || body.take_lines(&mut input);
         }
-        (ended, body.finish().map(|(bytes, own, _)| bytes[own..].to_vec()), input.to_vec())
+        let finished = body.finish().map(|(bytes, own, _)| bytes[own..].to_vec()).map_err(|(fault, _)| fault);
+        (ended, finished, input.to_vec())
     }
 
     fn by_chunks(chunks: &[&[u8]]) -> Result<Vec<u8>, DataFault> {
@@ -255,7 +277,7 @@ mod tests {
             body.take_chunk(&mut input, &mut left);
             assert_eq!((input.len(), left), (0, 0));
         }
-        body.finish().map(|(bytes, ..)| bytes)
+        body.finish().map(|(bytes, ..)| bytes).map_err(|(fault, _)| fault)
     }
 
     #[test]
@@ -313,7 +335,7 @@ mod tests {
             let mut input = BytesMut::from("line\r\n".repeat(20_000).as_str());
             input.extend_from_slice(b".\r\n");
             assert!(body.take_lines(&mut input));
-            body.finish().map(|(bytes, ..)| bytes.len())
+            body.finish().map(|(bytes, ..)| bytes.len()).map_err(|(fault, _)| fault)
         };
         assert_eq!(taken(), Err(DataFault::NoRoom));
         assert!(!DataFault::NoRoom.reply().is_permanent());

@@ -3,13 +3,18 @@
 use super::reply::Reply;
 use super::sink::Sink;
 use crate::commlog::Communication;
-use postigo_model::communication::{CommunicationKind, Priority};
+use postigo_model::communication::{CommunicationKind, MailHeading, Priority};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The log's row of a connection is brought up to date so often at most.
 const SAVED_EVERY: Duration = Duration::from_secs(2);
+
+/// So many refused mails of a connection have a communication of their own.
+const MOST_REFUSALS: usize = 100;
+/// So many refused recipients of a mail are told in its communication.
+const MOST_RECIPIENTS: usize = 20;
 
 /// A connection's communication, with its counts.
 pub struct Journal {
@@ -27,6 +32,20 @@ pub struct Journal {
     deferred: u64,
     refused_recipients: u64,
     bytes: u64,
+    /// What was refused for good and is not in the log yet.
+    refusals: Vec<Refusal>,
+    /// How many of them are in the log.
+    refusals_told: usize,
+}
+
+/// A mail, or recipients of one, refused for good: somebody may look for it.
+struct Refusal {
+    /// The transaction; empty: none was begun.
+    transaction: String,
+    heading: MailHeading,
+    /// What the header does not say: the envelope's sender and recipients.
+    addresses: Vec<String>,
+    sentences: Vec<String>,
 }
 
 impl Journal {
@@ -48,6 +67,8 @@ impl Journal {
             deferred: 0,
             refused_recipients: 0,
             bytes: 0,
+            refusals: Vec::new(),
+            refusals_told: 0,
         }
     }
 
@@ -75,10 +96,49 @@ impl Journal {
         }
     }
 
-    /// A recipient was refused.
-    pub fn refused_recipient(&mut self, reply: &Reply) {
+    /// A recipient of a transaction was refused.
+    pub fn refused_recipient(&mut self, transaction: &str, sender: &str, address: &str, reply: &Reply) {
         self.refused_recipients += 1;
-        self.entry(Priority::Notice, "transport.recipient", format!("A recipient was refused: {reply}"));
+        let sentence = format!("A recipient was refused: {reply} (of a message from <{sender}>)");
+        self.entry(Priority::Notice, "transport.recipient", sentence.as_str());
+        if !reply.is_permanent() {
+            return;
+        }
+        match self.refusals.last_mut() {
+            Some(last) if last.transaction == transaction => {
+                if last.sentences.len() < MOST_RECIPIENTS {
+                    last.addresses.push(address.to_owned());
+                    last.sentences.push(sentence);
+                }
+            }
+            _ => self.refusal(Refusal {
+                transaction: transaction.to_owned(),
+                heading: MailHeading::new(sender, address, "", ""),
+                addresses: Vec::new(),
+                sentences: vec![sentence],
+            }),
+        }
+    }
+
+    fn refusal(&mut self, refusal: Refusal) {
+        if self.refusals_told + self.refusals.len() < MOST_REFUSALS {
+            self.refusals.push(refusal);
+        }
+    }
+
+    /// Writes what was refused to the log, each mail by itself.
+    async fn tell_refusals(&mut self, sink: &impl Sink) {
+        let refusals = std::mem::take(&mut self.refusals);
+        self.refusals_told += refusals.len();
+        for refusal in refusals {
+            let mut mail = self.communication.of_message();
+            mail.about_mail(&refusal.heading);
+            refusal.addresses.iter().for_each(|address| mail.searchable(address));
+            for sentence in refusal.sentences {
+                mail.entry(Priority::Warning, "transport.message", sentence);
+            }
+            sink.log(mail.finish(false)).await;
+        }
     }
 
     /// A message was stored, or was known.
@@ -92,16 +152,23 @@ impl Journal {
         self.communication.searchable(sender);
     }
 
-    /// A message was refused, for now or for good.
-    pub fn refused_message(&mut self, sender: &str, reply: &Reply) {
+    /// A message was refused, for now or for good; `heading`: which mail it is, where that had come.
+    pub fn refused_message(&mut self, sender: &str, recipients: &[&str], heading: Option<&MailHeading>, reply: &Reply) {
         let for_good = reply.is_permanent();
         self.refused_messages += u64::from(for_good);
         self.deferred += u64::from(!for_good);
-        self.entry(
-            Priority::Warning,
-            "transport.message",
-            format!("A message from <{sender}> was not stored: {reply}"),
-        );
+        let mail = heading.map(|heading| format!(" ({heading})")).unwrap_or_default();
+        let sentence = format!("A message from <{sender}> was not stored: {reply}{mail}");
+        self.entry(Priority::Warning, "transport.message", sentence.as_str());
+        if for_good {
+            let heading = heading.filter(|heading| !heading.sender.is_empty()).cloned();
+            self.refusal(Refusal {
+                transaction: String::new(),
+                heading: heading.unwrap_or_else(|| MailHeading::new(sender, &recipients.join(", "), "", "")),
+                addresses: [sender].iter().chain(recipients).take(MOST_RECIPIENTS).map(|&to| to.to_owned()).collect(),
+                sentences: vec![sentence],
+            });
+        }
     }
 
     /// The database or disk failed.
@@ -115,6 +182,7 @@ impl Journal {
         if self.saved.is_none_or(|saved| saved.elapsed() >= SAVED_EVERY) {
             self.saved = Some(Instant::now());
             sink.log(self.communication.so_far()).await;
+            self.tell_refusals(sink).await;
         }
     }
 
@@ -128,6 +196,7 @@ impl Journal {
             self.messages, self.known, self.bytes, self.refused_messages, self.refused_recipients, self.deferred
         );
         self.communication.entry(Priority::Info, "transport.summary", summary);
+        self.tell_refusals(sink).await;
         let failed = self.failed;
         sink.log(self.communication.finish(failed)).await;
     }

@@ -9,6 +9,7 @@ use super::transaction::Transaction;
 use super::wire::{Wire, WireError};
 use crate::commlog;
 use crate::store::StoreError;
+use postigo_model::communication::MailHeading;
 use postigo_model::configured::Dialect;
 use postigo_model::spool::TakenIn;
 use std::time::Duration;
@@ -31,11 +32,12 @@ impl<S: Sink> Session<S> {
         wire.answer(&Reply::plain(354, "Go on, and end with a dot on a line of its own"));
         while !body.take_lines(&mut wire.input) {
             if body.received() > policy.greatest + DROPPED {
-                return Ok(self.give_up(wire, body.fault().unwrap_or(DataFault::TooLarge)));
+                let fault = body.fault().unwrap_or(DataFault::TooLarge);
+                return Ok(self.give_up(wire, fault, body.heading()));
             }
             let end = self.end_of_read(&body, policy.patience);
             if let Err(error) = self.more(wire, end).await {
-                return self.broken(wire, error, body.fault());
+                return self.broken(wire, error, Some(&body));
             }
         }
         Ok(self.deliver(body, wire).await)
@@ -51,7 +53,7 @@ impl<S: Sink> Session<S> {
         let before = body.as_ref().map_or(0, IncomingBody::received);
         self.transaction = transaction;
         if before.saturating_add(size) > greatest + DROPPED {
-            return Ok(self.give_up(wire, DataFault::TooLarge));
+            return Ok(self.give_up(wire, DataFault::TooLarge, body.as_ref().and_then(IncomingBody::heading)));
         }
         let patience = self.sink.policy().patience;
         let alone = Instant::now() + self.limits.grace;
@@ -70,7 +72,7 @@ impl<S: Sink> Session<S> {
             }
             let end = body.as_ref().map_or(alone, |body| self.end_of_read(body, patience));
             if let Err(error) = self.more(wire, end).await {
-                return self.broken(wire, error, body.and_then(|body| body.fault()));
+                return self.broken(wire, error, body.as_ref());
             }
         }
         match body {
@@ -134,9 +136,16 @@ impl<S: Sink> Session<S> {
     }
 
     /// A client that never comes to the end of what is refused hears why all the same.
-    fn broken(&mut self, wire: &mut Wire, error: WireError, fault: Option<DataFault>) -> Result<NextStep, WireError> {
-        match (&error, fault) {
-            (WireError::TooSlow | WireError::Displaced, Some(fault)) => return Ok(self.give_up(wire, fault)),
+    fn broken(
+        &mut self,
+        wire: &mut Wire,
+        error: WireError,
+        body: Option<&IncomingBody>,
+    ) -> Result<NextStep, WireError> {
+        match (&error, body.and_then(IncomingBody::fault)) {
+            (WireError::TooSlow | WireError::Displaced, Some(fault)) => {
+                return Ok(self.give_up(wire, fault, body.and_then(IncomingBody::heading)));
+            }
             (WireError::TooSlow, None) => wire.answer(&too_slow()),
             (WireError::Displaced, None) => wire.answer(&displaced()),
             (WireError::Gone | WireError::Broken(_), _) => {}
@@ -144,9 +153,11 @@ impl<S: Sink> Session<S> {
         Err(error)
     }
 
-    fn give_up(&mut self, wire: &mut Wire, fault: DataFault) -> NextStep {
+    fn give_up(&mut self, wire: &mut Wire, fault: DataFault, heading: Option<&MailHeading>) -> NextStep {
         match self.transaction.take() {
-            Some(transaction) if !transaction.recipients.is_empty() => self.refuse(&transaction, &fault.reply(), wire),
+            Some(transaction) if !transaction.recipients.is_empty() => {
+                self.refuse(&transaction, &fault.reply(), heading, wire);
+            }
             _ => self.mistake(wire, &fault.reply()),
         }
         NextStep::Close
@@ -159,8 +170,8 @@ impl<S: Sink> Session<S> {
         // The share is kept until the bytes are stored.
         let (raw, own, _share) = match body.finish() {
             Ok(whole) => whole,
-            Err(fault) => {
-                self.refuse(&transaction, &fault.reply(), wire);
+            Err((fault, heading)) => {
+                self.refuse(&transaction, &fault.reply(), Some(&heading), wire);
                 return if fault == DataFault::BareNewline { NextStep::Close } else { NextStep::Command };
             }
         };
@@ -173,7 +184,7 @@ impl<S: Sink> Session<S> {
                 tracing::warn!(%error, "a message could not be stored; its client keeps it");
                 self.journal
                     .failed(format!("A message could not be stored; the client keeps it and tries again: {error}"));
-                self.refuse(&transaction, &temporary(&error), wire);
+                self.refuse(&transaction, &temporary(&error), None, wire);
             }
         }
         NextStep::Command
@@ -191,11 +202,12 @@ impl<S: Sink> Session<S> {
         self.answer_all(transaction, &reply, wire);
     }
 
-    fn refuse(&mut self, transaction: &Transaction, reply: &Reply, wire: &mut Wire) {
+    fn refuse(&mut self, transaction: &Transaction, reply: &Reply, heading: Option<&MailHeading>, wire: &mut Wire) {
         for account in transaction.accounts() {
             self.sink.count(account, if reply.is_permanent() { "refused" } else { "deferred" });
         }
-        self.journal.refused_message(&transaction.sender, reply);
+        let recipients: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+        self.journal.refused_message(&transaction.sender, &recipients, heading, reply);
         self.answer_all(transaction, reply, wire);
     }
 

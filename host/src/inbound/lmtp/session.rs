@@ -315,7 +315,7 @@ impl<S: Sink> Session<S> {
         self.transactions += 1;
         let Some(policy) = self.sink.newest_policy().await else {
             let reply = Reply::new(451, "4.3.5", "What is configured cannot be taken up now; try again later");
-            self.journal.refused_message(&sender, &reply);
+            self.journal.refused_message(&sender, &[], None, &reply);
             wire.answer(&reply);
             return NextStep::Command;
         };
@@ -329,7 +329,7 @@ impl<S: Sink> Session<S> {
             None
         };
         if let Some(reply) = refusal {
-            self.journal.refused_message(&sender, &reply);
+            self.journal.refused_message(&sender, &[], None, &reply);
             wire.answer(&reply);
             return if reply.code == 421 { NextStep::Close } else { NextStep::Command };
         }
@@ -358,7 +358,7 @@ impl<S: Sink> Session<S> {
                 wire.answer(&Reply::new(250, "2.1.5", "Recipient taken"));
             }
             Err(reply) => {
-                self.journal.refused_recipient(&reply);
+                self.journal.refused_recipient(&transaction.id, &transaction.sender, &address, &reply);
                 wire.answer(&reply);
             }
         }

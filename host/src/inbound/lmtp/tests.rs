@@ -5,7 +5,7 @@ use super::sink::Sink;
 use super::wire::Wire;
 use super::{BoundSocket, Listener, Policy, SessionLimits};
 use crate::store::StoreError;
-use postigo_model::communication::{CommunicationRecord, CommunicationStatus};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, CommunicationStatus};
 use postigo_model::configured::{Account, Configuration, Dialect, Endpoint, Protocol, SystemAddress, Tls};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, TakenIn};
@@ -318,6 +318,34 @@ async fn sizes_are_held_to() {
         "{answers}"
     );
     assert_eq!(spool.stored.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_found_by_whose_mail_it_is() {
+    let spool = FakeSpool::new(Mood::Well);
+    let text = format!("{}\r\n", "x".repeat(98)).repeat(101);
+    let said = format!(
+        "{MAIL}RCPT TO:<nobody@desk.test>\r\nRCPT TO:<none@desk.test>\r\nRCPT TO:<help@desk.test>\r\nDATA\r\n\
+         From: Jane <jane@home.test>\r\nTo: help@desk.test\r\nSubject: =?utf-8?q?Gro=C3=9F?=\r\nMessage-ID: <big@home.test>\r\n\r\n\
+         {text}.\r\nMAIL FROM:<huge@x.test> SIZE=10001\r\nQUIT\r\n"
+    );
+    lmtp(&spool, &said).await;
+    let logged = spool.logged.lock().unwrap().clone();
+    let found = |text: &str| {
+        let messages = logged.iter().filter(|record| record.kind == CommunicationKind::Message);
+        let found: Vec<&CommunicationRecord> = messages.filter(|record| record.search.contains(text)).collect();
+        assert_eq!(found.len(), 1, "{text}: {logged:?}");
+        found[0].clone()
+    };
+    for text in ["jane@home.test", "<big@home.test>", "groß"] {
+        let told = found(text);
+        assert!(told.entries[0].value.contains("552 5.3.4") && told.entries[0].value.contains("Groß"), "{told:?}");
+        assert_eq!(told.parent.as_deref(), logged.last().map(|connection| connection.id.as_str()));
+    }
+    let told = found("nobody@desk.test");
+    assert_eq!((told.entries.len(), &told), (2, &found("none@desk.test")), "one row a mail, whatever its recipients");
+    assert!(told.entries[1].value.contains("550 5.1.1 <none@desk.test>"), "{told:?}");
+    assert!(found("huge@x.test").entries[0].value.contains("552 5.3.4 At most 10000 bytes"), "{logged:?}");
 }
 
 #[tokio::test]

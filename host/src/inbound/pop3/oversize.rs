@@ -4,7 +4,7 @@ use super::connection::RetrieveAnswer;
 use super::listing::ScanListing;
 use super::session::{KEY, Pop3Session};
 use crate::inbound::error::FetchError;
-use crate::inbound::refusal::TurnedAway;
+use crate::inbound::refusal::{TurnedAway, heading};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Oversize;
 
@@ -14,18 +14,28 @@ impl Pop3Session<'_> {
         let messages: Vec<ScanListing> = planned.into_iter().chain(std::mem::take(&mut self.oversize)).collect();
         self.intake.report.oversize += messages.len() as u64;
         for message in messages {
+            if self.intake.is_stopped() {
+                break;
+            }
             let greatest = self.intake.rules().greatest;
             let size = self.memory.size(&message.uidl, message.size);
             let title = message.title(self.connection.redactor());
             let what = format!("{title} has {size} bytes; at most {greatest} are fetched (max_message_size).");
             match self.intake.rules().oversize {
                 Oversize::Leave => {
-                    let priority = if self.memory.first_mention(message.name().into_owned()) {
-                        Priority::Warning
-                    } else {
-                        Priority::Debug
+                    let sentence = format!("{what} It stays on the server.");
+                    if !self.memory.first_mention(message.name().into_owned()) {
+                        self.intake.note(Priority::Debug, KEY, sentence);
+                        continue;
+                    }
+                    // Somebody may look for it.
+                    let heading = match self.connection.header(message.number).await? {
+                        RetrieveAnswer::Bytes(header) => Some(heading(&header)),
+                        RetrieveAnswer::TooLarge(_) | RetrieveAnswer::Refused(_) => None,
                     };
-                    self.intake.note(priority, KEY, format!("{what} It stays on the server."));
+                    let unknown = || "The server does not give its header.".to_owned();
+                    let mail = heading.as_ref().map_or_else(unknown, ToString::to_string);
+                    self.intake.tell_too_large(KEY, format!("{sentence} {mail}"), heading.as_ref()).await;
                 }
                 Oversize::DeleteAndLog | Oversize::Refuse => {
                     let header = match self.connection.header(message.number).await? {
@@ -38,14 +48,18 @@ impl Pop3Session<'_> {
                             continue;
                         }
                     };
-                    let sentence = match self.intake.turn_away(&header, size).await? {
+                    let (sentence, is_new) = match self.intake.turn_away(&header, size).await? {
                         TurnedAway::ToBeRemoved(mail) => {
                             self.removed.push(message.number);
-                            format!("{what} It is to be removed from the server. {mail}")
+                            (format!("{what} It is to be removed from the server. {mail}"), true)
                         }
-                        TurnedAway::Stays(mail) => format!("{what} It stays on the server. {mail}"),
+                        TurnedAway::Stays(mail) => {
+                            let first = self.memory.first_mention(message.name().into_owned());
+                            (format!("{what} It stays on the server. {mail}"), first)
+                        }
                     };
-                    self.intake.note(Priority::Warning, KEY, sentence);
+                    let heading = is_new.then(|| heading(&header));
+                    self.intake.tell_too_large(KEY, sentence, heading.as_ref()).await;
                 }
             }
         }

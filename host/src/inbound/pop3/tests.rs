@@ -4,7 +4,8 @@ use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool};
-use crate::store::{Location, Store, communications, outgoing};
+use crate::store::communications::{self, LogFilter};
+use crate::store::{Location, Store, outgoing};
 use postigo_model::communication::Priority;
 use postigo_model::configured::{Account, Oversize, Protocol};
 use postigo_model::spool::SpoolStatus;
@@ -452,6 +453,26 @@ async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once()
     trial.server().mails = vec![large(2)];
     trial.fetch_the_rest().await;
     assert_eq!(trial.told().await, 2, "another mail");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_too_large_is_found_by_whose_it_is_whether_it_stays_or_not() {
+    let raw = format!("From: jane@example.com\r\nSubject: large\r\n\r\n{}", "far too long\r\n".repeat(100));
+    let mut trial =
+        Trial::against(Server { mails: vec![("id".to_owned(), raw.into_bytes())], ..Server::default() }).await;
+    trial.rules = IntakeRules { greatest: 500, oversize: Oversize::Leave, ..IntakeRules::default() };
+    for (oversize, found) in [(Oversize::Leave, 1), (Oversize::Leave, 1), (Oversize::DeleteAndLog, 2)] {
+        trial.rules.oversize = oversize;
+        assert_eq!(trial.fetch().await.oversize, 1);
+        let filter = LogFilter { search: Some("jane@example.com".into()), limit: 100, ..LogFilter::default() };
+        let mut connection = trial.spool.store().read().await.unwrap();
+        let listed = communications::list(&mut connection, &filter).await.unwrap();
+        assert_eq!(listed.len(), found, "{oversize:?}: {listed:?}");
+        let shown = communications::show(&mut connection, &listed[0].id, Priority::Warning).await.unwrap().unwrap();
+        let told = &shown.communication.entries[0].value;
+        assert!(told.contains("From: jane@example.com; Subject: large"), "{told}");
+    }
+    assert!(trial.server().mails.is_empty());
 }
 
 #[tokio::test]
