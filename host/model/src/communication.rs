@@ -72,6 +72,36 @@ pub struct LogEntry {
     pub value: String,
 }
 
+/// What became of a mail, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailFate {
+    /// It became a new ticket.
+    Filed,
+    /// It was added to a ticket.
+    FollowUp,
+    /// It is kept with a ticket that stays closed.
+    Rejected,
+    /// X-OTOBO-Ignore dropped it; it stays in the spool.
+    Ignored,
+    /// It waits for an admin.
+    Held,
+    /// It waits for its next try.
+    Waiting,
+    /// It was not taken in, and is not on its server any more, or never was.
+    Refused,
+    /// It was not taken in, and stays on its server.
+    Left,
+    /// It went out.
+    Sent,
+    /// It may have gone out.
+    Uncertain,
+    /// It did not go out, and is not tried again.
+    Failed,
+    /// It was to go out, and was never sent.
+    Cancelled,
+}
+
 /// A field of a [`MailHeading`] has so many bytes at most.
 const LONGEST_FIELD: usize = 400;
 
@@ -141,8 +171,16 @@ pub struct CommunicationRecord {
     pub priority: Priority,
     /// The message's row in the spool.
     pub spool_id: Option<i64>,
-    /// The article that the message became.
+    /// The article that the message became, or was made from.
     pub article_id: Option<i64>,
+    /// Which mail it is about; all empty for a connection.
+    pub heading: MailHeading,
+    /// The number of its ticket, without the hook, as it was then.
+    pub ticket_number: Option<String>,
+    /// What became of the mail; none for a connection, and while it runs.
+    pub fate: Option<MailFate>,
+    /// The filters that matched, changed something or failed. Written, and not read back.
+    pub filters: Vec<String>,
     /// In small letters, what a search looks through: addresses, subject, Message-ID.
     pub search: String,
     /// In their order.
@@ -189,4 +227,20 @@ names!(
     Failed = "failed"
 );
 names!(Direction, "direction", Incoming = "incoming", Outgoing = "outgoing");
+names!(
+    MailFate,
+    "fate of a mail",
+    Filed = "filed",
+    FollowUp = "follow-up",
+    Rejected = "rejected",
+    Ignored = "ignored",
+    Held = "held",
+    Waiting = "waiting",
+    Refused = "refused",
+    Left = "left",
+    Sent = "sent",
+    Uncertain = "uncertain",
+    Failed = "failed",
+    Cancelled = "cancelled"
+);
 names!(CommunicationKind, "kind of communication", Connection = "connection", Message = "message");

@@ -146,6 +146,7 @@ pub fn compose(draft: MailDraft) -> Result<ComposedMail, ComposeError> {
             message_id,
             raw: vec![message.formatted().into()],
             not_before: 0,
+            subject: article.subject.clone(),
             response: None,
         },
         article,

@@ -13,7 +13,7 @@ use crate::store::{StoreError, communications, customers, tickets};
 use crate::worker::{Live, LiveConfiguration};
 use futures_util::StreamExt as _;
 use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, why_loops, why_unanswered};
-use postigo_model::communication::{CommunicationKind, Priority};
+use postigo_model::communication::{CommunicationKind, MailFate, MailHeading, Priority};
 use postigo_model::configured::Configuration;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
@@ -261,7 +261,8 @@ async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), Sto
     tracing::warn!(outgoing = row.id, %reason, "an automatic answer is not sent");
     let mut communication = Communication::start(CommunicationKind::Message, "", row.kind.name()).outgoing();
     communication.entry(Priority::Error, "answer", format!("The automatic mail {} is not sent: {reason}", row.id));
-    row.recipients.iter().for_each(|recipient| communication.searchable(recipient));
+    communication.about_mail(&MailHeading::new("", &row.recipients.join(", "), "", ""));
+    communication.came_to(MailFate::Cancelled);
     let mut record = communication.finish(true);
     record.article_id = (row.article_id != 0).then_some(row.article_id);
     spool

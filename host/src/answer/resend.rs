@@ -55,6 +55,7 @@ impl Desk {
             message_id: article.content.message_id.clone(),
             raw: resent(&raw.into(), &from, &to, now),
             not_before: 0,
+            subject: article.content.subject.clone(),
             response: None,
         };
         let mail = ComposedMail { outgoing: composed, article: sent };

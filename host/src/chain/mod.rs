@@ -26,7 +26,7 @@ pub use component::{Components, FilterComponent};
 pub use components::{NeededComponents, shipped_component};
 pub use group::grants;
 pub use guests::{Guest, Guests, Job, Sandbox};
-pub use plan::ChainPlan;
+pub use plan::{ChainPlan, revision};
 pub use plan_document::PlanDocument;
 pub use planned_filter::{BrokenFilter, FilterPlace, PlannedFilter, PlannedGroup};
 pub use record::ChainRecord;

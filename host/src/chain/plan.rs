@@ -2,7 +2,7 @@
 //! whole.
 
 use super::breaker::Breaker;
-use super::component::Components;
+use super::component::{Components, FilterComponent};
 use super::group::{self, GroupDemand, GroupKey, PreparedGroup};
 use super::guests::Sandbox;
 use super::planned_filter::{BrokenFilter, FilterPlace, PlannedFilter, PlannedGroup};
@@ -13,6 +13,7 @@ use postigo_mail::SetBy;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
 use postigo_sandbox::{CallFailure, Cost};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -120,7 +121,7 @@ impl ChainPlan {
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared
                         .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));
-                    planned(filter, Arc::clone(declared), previous)
+                    planned(filter, made_of(filter, &component), Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),
             };
@@ -152,11 +153,31 @@ impl ChainPlan {
     }
 }
 
-fn planned(filter: &Filter, declared: Arc<DeclaredHeaders>, previous: Option<&ChainPlan>) -> PlannedFilter {
+/// Which version of its component a filter runs, and a digest of what it is told: the same words mean the same verdicts.
+fn made_of(filter: &Filter, component: &FilterComponent) -> Arc<str> {
+    let description = &component.description;
+    format!("{} {}, settings {}", description.name, description.version, revision(filter)).into()
+}
+
+/// The first eight hexadecimal digits of the SHA-256 of a filter's settings, grants, limits and of whether it stops the
+/// chain.
+pub fn revision(filter: &Filter) -> String {
+    let told = serde_json::json!([filter.settings, filter.grants, filter.limits, filter.stop_after_match]);
+    let digest = Sha256::digest(told.to_string());
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn planned(
+    filter: &Filter,
+    made_of: Arc<str>,
+    declared: Arc<DeclaredHeaders>,
+    previous: Option<&ChainPlan>,
+) -> PlannedFilter {
     let name: Arc<str> = filter.name.as_str().into();
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
+        made_of,
         declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
@@ -177,6 +198,7 @@ fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
+        made_of: filter.component.as_str().into(),
         declared: Arc::default(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,

@@ -27,6 +27,7 @@ pub struct PlanDocument {
 struct FilterDocument {
     name: String,
     component: String,
+    made_of: String,
     declared: DeclaredHeaders,
     stop_after_match: bool,
     on_failure: FailurePolicy,
@@ -53,6 +54,7 @@ impl PlanDocument {
         let filters = plan.filters().iter().map(|filter| FilterDocument {
             name: filter.name.to_string(),
             component: filter.component.to_string(),
+            made_of: filter.made_of.to_string(),
             declared: (*filter.declared).clone(),
             stop_after_match: filter.stop_after_match,
             on_failure: filter.on_failure,
@@ -131,6 +133,7 @@ impl FilterDocument {
             set_by: SetBy::Filter(Arc::clone(&name)),
             name,
             component: self.component.into(),
+            made_of: self.made_of.into(),
             declared: Arc::new(self.declared),
             stop_after_match: self.stop_after_match,
             on_failure: self.on_failure,

@@ -25,6 +25,8 @@ pub struct PlannedFilter {
     pub set_by: SetBy,
     /// The component as it is shown: a shipped one's name, or `name@version`.
     pub component: Arc<str>,
+    /// The same with the component's version, and which settings it had: `match 1.2.0, settings 3f9a02c1`.
+    pub made_of: Arc<str>,
     /// The headers that its component declared.
     pub declared: Arc<DeclaredHeaders>,
     /// Whether a match ends the chain.

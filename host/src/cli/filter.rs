@@ -4,6 +4,7 @@ use super::configured::{NamedThing, ThingList, ThingSet, missing, tell_warnings,
 use super::output::{lines, printable, word};
 use super::rows::FoundRows;
 use super::{CommandError, Context, component, dry_run, upgrade};
+use crate::chain;
 use crate::service::{configured, filters};
 use crate::store::spool;
 use postigo_model::configured::form::write;
@@ -125,6 +126,7 @@ fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64
     let matched = matches.get(&filter.name);
     let mut fields = write(filter);
     fields.insert("order".to_owned(), place.into());
+    fields.insert("revision".to_owned(), chain::revision(filter).into());
     fields.insert("matched".to_owned(), matched.map_or(0, |(count, _)| *count).into());
     fields.insert("last_match".to_owned(), matched.map_or(Value::Null, |(_, at)| Value::String(rfc3339(*at))));
     Value::Object(fields)

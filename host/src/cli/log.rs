@@ -8,6 +8,9 @@ use crate::store::communications::{LogFilter, LogSort};
 use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction, Priority};
 use serde_json::Value;
 
+/// So many characters of a sender or subject are listed; `--json` has more.
+const WIDEST: usize = 40;
+
 /// `log …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -50,6 +53,12 @@ pub struct LogList {
     /// connection or message
     #[arg(long)]
     kind: Option<CommunicationKind>,
+    /// Only of the mails of the ticket with this number, and of answers to them
+    #[arg(long, value_name = "NUMBER")]
+    ticket: Option<String>,
+    /// Only of the mails that this filter matched, or failed on
+    #[arg(long, value_name = "NAME")]
+    filter: Option<String>,
     /// Only of the messages that the connection with this id brought
     #[arg(long, value_name = "ID")]
     parent: Option<String>,
@@ -65,6 +74,9 @@ pub struct LogList {
     /// newest, oldest, duration, account, status or priority
     #[arg(long, default_value = "newest")]
     sort: LogSort,
+    /// In the opposite order
+    #[arg(long)]
+    reverse: bool,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -88,11 +100,14 @@ impl LogList {
             account: self.account,
             direction: self.direction,
             kind: self.kind,
+            ticket: self.ticket,
+            filter: self.filter,
             parent: self.parent,
             status: self.status,
             priority: self.priority,
             search: self.search,
             sort: self.sort,
+            reverse: self.reverse,
             ..LogFilter::default()
         };
         let store = context.store().await?;
@@ -102,17 +117,38 @@ impl LogList {
         });
         let found = found.await?.documents()?;
         context.output().list(
-            &["COMMUNICATION", "STARTED", "KIND", "DIRECTION", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"],
+            &[
+                "COMMUNICATION",
+                "STARTED",
+                "KIND",
+                "DIRECTION",
+                "ACCOUNT",
+                "STATUS",
+                "PRIORITY",
+                "FATE",
+                "TICKET",
+                "SENDER",
+                "SUBJECT",
+            ],
             &found.rows,
             |record| {
-                ["id", "started_at", "kind", "direction", "account", "transport", "status", "priority"]
-                    .map(|key| word(record, key))
-                    .to_vec()
+                let mut row =
+                    ["id", "started_at", "kind", "direction", "account", "status", "priority", "fate", "ticket_number"]
+                        .map(|key| word(record, key))
+                        .to_vec();
+                row.extend(["sender", "subject"].map(|key| short(&word(record, key))));
+                row
             },
         );
         found.tell_more(context);
         Ok(())
     }
+}
+
+/// As much of a text as a column shows.
+fn short(text: &str) -> String {
+    let cut: String = text.chars().take(WIDEST).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
 }
 
 async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), CommandError> {

@@ -180,13 +180,15 @@ async fn show(number: &str, context: &Context) -> Result<(), CommandError> {
     context.output().document(&document, || {
         let mut ticket = document.clone();
         let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
-        let mut table = TextTable::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED"]);
+        let mut table =
+            TextTable::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED", "COMMUNICATION"]);
         for article in articles.as_array().into_iter().flatten() {
-            table.row(
-                ["id", "date", "from", "subject", "sender_type", "visible_for_customer", "unvouched"]
-                    .map(|key| word(article, key))
-                    .to_vec(),
-            );
+            let mut row = ["id", "date", "from", "subject", "sender_type", "visible_for_customer", "unvouched"]
+                .map(|key| word(article, key))
+                .to_vec();
+            let communications = article["communications"].as_array().into_iter().flatten();
+            row.push(communications.filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(" "));
+            table.row(row);
         }
         format!("{}\n{table}", lines(&ticket))
     });

@@ -1,7 +1,7 @@
 //! A communication while it runs.
 
 use postigo_model::communication::{
-    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailHeading, Priority,
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailFate, MailHeading, Priority,
 };
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
@@ -182,6 +182,17 @@ impl Communication {
         for (_, value) in heading.fields() {
             self.searchable(value);
         }
+        self.shared.lock().record.heading = heading.clone();
+    }
+
+    /// Says what became of the mail.
+    pub fn came_to(&mut self, fate: MailFate) {
+        self.shared.lock().record.fate = Some(fate);
+    }
+
+    /// Has it be found by a filter that matched, changed something or failed.
+    pub fn touched_by(&mut self, filter: &str) {
+        self.shared.lock().record.filters.push(filter.to_owned());
     }
 
     /// The row as it is while this runs.

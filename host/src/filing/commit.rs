@@ -10,7 +10,7 @@ use super::reports;
 use crate::store::outgoing::AnswerOutcome;
 use crate::store::spool::MessageEnding;
 use crate::store::{StoreError, communications, spool};
-use postigo_model::communication::{CommunicationRecord, LogEntry, Priority};
+use postigo_model::communication::{CommunicationRecord, LogEntry, MailFate, Priority};
 use postigo_model::result::MessageStatus;
 use postigo_model::spool::SpoolStatus;
 use postigo_model::ticket::{AutoResponseStatus, FilingKind};
@@ -40,6 +40,12 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
         let mut record = CommunicationRecord {
             spool_id: Some(input.claim.id),
             article_id: Some(filed.article_id),
+            ticket_number: Some(filed.number.clone()),
+            fate: Some(match input.filing.kind {
+                FilingKind::NewTicket { .. } => MailFate::Filed,
+                FilingKind::FollowUp(_) => MailFate::FollowUp,
+                FilingKind::Rejected(_) => MailFate::Rejected,
+            }),
             ..input.communication.clone()
         };
         tell_answer(&mut record, input, filed.answer.as_ref());

@@ -36,6 +36,10 @@ struct LogQuery {
     direction: Option<Direction>,
     /// Of this kind: connections, or messages.
     kind: Option<CommunicationKind>,
+    /// Of the mails of the ticket with this number, and of answers to them.
+    ticket: Option<String>,
+    /// Of the mails that the filter of this name matched, or failed on.
+    filter: Option<String>,
     /// Of the messages that the connection with this id brought.
     parent: Option<String>,
     /// With this status.
@@ -46,6 +50,8 @@ struct LogQuery {
     search: Option<String>,
     /// `newest` (if left out), `oldest`, `duration`, `account`, `status`, `priority`.
     sort: Option<String>,
+    /// In the opposite order.
+    reverse: Option<bool>,
     /// Rows of the page, 1 to 500; 50 if left out.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -90,11 +96,14 @@ async fn list(
         account: query.account,
         direction: query.direction,
         kind: query.kind,
+        ticket: query.ticket,
+        filter: query.filter,
         parent: query.parent,
         status: query.status,
         priority: query.priority,
         search: query.search,
         sort: sort.map_err(|sentence| Problem::bad_parameter("sort", sentence))?,
+        reverse: query.reverse.unwrap_or_default(),
         offset: offset.max(0),
         limit: i64::from(limit) + 1,
     };

@@ -5,7 +5,7 @@ use crate::commlog::{Communication, ShownWait, save};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
 use crate::spool::Spool;
-use postigo_model::communication::{CommunicationKind, MailHeading, Priority};
+use postigo_model::communication::{CommunicationKind, MailFate, MailHeading, Priority};
 use postigo_model::configured::{Account, Configuration, Dispatch, Oversize};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
@@ -199,11 +199,12 @@ impl Intake {
 
     /// Tells of a mail that is too large to be taken in: in the fetch's communication, and where `heading` says which
     /// mail it is, in one of the mail's own, by which it is found.
-    pub async fn tell_too_large(&mut self, key: &str, sentence: String, heading: Option<&MailHeading>) {
+    pub async fn tell_too_large(&mut self, key: &str, sentence: String, heading: Option<&MailHeading>, fate: MailFate) {
         self.note(Priority::Warning, key, sentence.as_str());
         let Some(heading) = heading else { return };
         let mut communication = self.log.of_message();
         communication.about_mail(heading);
+        communication.came_to(fate);
         communication.entry(Priority::Warning, key, sentence);
         save(self.spool.store().clone(), communication.finish(false)).await;
     }

@@ -5,7 +5,7 @@ use super::intake::Intake;
 use super::maildir_folder::{Maildir, MessageFile};
 use super::refusal::{TurnedAway, heading};
 use crate::spool::KnownMessage;
-use postigo_model::communication::Priority;
+use postigo_model::communication::{MailFate, Priority};
 use postigo_model::configured::{AfterFetch, Oversize};
 use postigo_model::spool::SourceKey;
 use postigo_supervision as supervision;
@@ -164,7 +164,8 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
         }
         match intake.turn_away(&start, mail.size).await? {
             TurnedAway::ToBeRemoved(about) => {
-                intake.tell_too_large(KEY, format!("{what} It is to be removed. {about}"), Some(&heading)).await;
+                let sentence = format!("{what} It is to be removed. {about}");
+                intake.tell_too_large(KEY, sentence, Some(&heading), MailFate::Refused).await;
             }
             TurnedAway::Stays(about) => {
                 intake.note(Priority::Warning, KEY, format!("{what} It is left there. {about}"));

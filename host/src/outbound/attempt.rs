@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{AttemptOutcome, ClaimedMail, DeliveryUpdate};
 use crate::store::{Store, StoreError, communications};
-use postigo_model::communication::{CommunicationKind, CommunicationRecord, Priority};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, MailHeading, Priority};
 use postigo_model::configured::{Outlet, Retries, SmtpServer, Transport};
 use postigo_model::outgoing::MOST_UNCERTAIN;
 use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus};
@@ -60,17 +60,11 @@ pub enum TransportHealth {
 /// Tries to send a mail.
 pub async fn attempt(means: Means, transport: Transport, retries: Retries, claimed: ClaimedMail) -> AttemptResult {
     let mut log = Communication::start(CommunicationKind::Message, &transport.name, transport.kind.name()).outgoing();
-    for text in claimed.recipients.iter().chain([&claimed.sender, &claimed.message_id]) {
-        log.searchable(text);
-    }
+    let (sender, to) = (&claimed.sender, claimed.recipients.join(", "));
+    log.about_mail(&MailHeading::new(sender, &to, &claimed.subject, &claimed.message_id));
     let about = format!(
         "Outgoing mail {} ({}, {} bytes), from <{}> to {}; try {}.",
-        claimed.claim.id,
-        claimed.kind,
-        claimed.size,
-        claimed.sender,
-        claimed.recipients.join(", "),
-        claimed.tries
+        claimed.claim.id, claimed.kind, claimed.size, sender, to, claimed.tries
     );
     log.entry(Priority::Info, "outbound", about);
     let marker = Marker::new(means.store.clone(), &claimed);
@@ -385,6 +379,7 @@ mod tests {
             transport: "relay".into(),
             tries: 1,
             uncertain_tries: 0,
+            subject: "x".into(),
             queued_at: now(),
         }
     }

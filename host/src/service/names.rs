@@ -64,8 +64,21 @@ pub async fn of_messages(spool: &Spool, key: &SecretKey, filter: &MessageFilter)
     Ok(())
 }
 
-/// Of the communication log: an account or a transport, and the connection that brought messages.
+/// Of the communication log: a ticket, a filter, the connection that brought messages, and an account or a transport.
 pub async fn of_communications(store: &Store, key: &SecretKey, filter: &LogFilter) -> Result<(), ServiceError> {
+    if let Some(number) = &filter.ticket
+        && tickets::by_number(&mut *store.read().await?, number).await?.is_none()
+    {
+        return Err(unknown("ticket", "ticket", number, "give its number without the hook"));
+    }
+    if let Some(name) = &filter.filter
+        && !configured::load(store, key).await?.filters.contains_key(name)
+    {
+        let any = LogFilter { filter: Some(name.clone()), limit: 1, ..LogFilter::default() };
+        if communications::list(&mut *store.read().await?, &any).await?.is_empty() {
+            return Err(unknown("filter", "filter", name, "`postigo filter list` shows those that exist"));
+        }
+    }
     if let Some(id) = &filter.parent
         && !communications::is_there(&mut *store.read().await?, id).await?
     {

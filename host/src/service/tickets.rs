@@ -10,7 +10,7 @@ use crate::filing::{self, TicketUpdate};
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::store::tickets::{self, Article, TicketFilter};
-use crate::store::{Store, outgoing};
+use crate::store::{Store, communications, outgoing};
 use postigo_model::ticket::TicketEdit;
 
 /// Tickets, the newest first.
@@ -29,7 +29,8 @@ pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, Ser
     let ticket = tickets::by_number(&mut connection, number).await?.ok_or_else(missing)?;
     let articles = tickets::article_heads(&mut connection, ticket.id).await?;
     let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
-    Ok(TicketWithArticles::new(ticket, articles, deliveries))
+    let communications = communications::of_ticket(&mut connection, ticket.id).await?;
+    Ok(TicketWithArticles::new(ticket, articles, deliveries, communications))
 }
 
 /// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
@@ -52,8 +53,10 @@ pub async fn edit(
 /// An article.
 pub async fn article(store: &Store, id: i64) -> Result<ArticleDocument, ServiceError> {
     let article = find_article(store, id).await?;
-    let deliveries = outgoing::deliveries(&mut *store.read().await?, article.outgoing_id).await?;
-    Ok(ArticleDocument::new(article, deliveries))
+    let mut connection = store.read().await?;
+    let deliveries = outgoing::deliveries(&mut connection, article.outgoing_id).await?;
+    let communications = communications::of_article(&mut connection, article.id).await?;
+    Ok(ArticleDocument::new(article, deliveries, communications))
 }
 
 /// The bytes of an article's mail as they were received or sent, unchanged. A note has none.

@@ -3,7 +3,7 @@
 use crate::commlog::Communication;
 use crate::store::StoreError;
 use crate::store::spool::{HeldAfterFailures, MOST_FAILURES, set_result};
-use postigo_model::communication::{CommunicationKind, Priority};
+use postigo_model::communication::{CommunicationKind, MailFate, Priority};
 use postigo_model::result::MessageResult;
 use sqlx::AnyConnection;
 
@@ -14,6 +14,7 @@ pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterFailur
             .brought_by(held.brought_by)
             .about(held.id);
         communication.searchable(&held.source);
+        communication.came_to(MailFate::Held);
         communication.entry(
             Priority::Error,
             "spool",

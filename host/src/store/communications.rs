@@ -4,7 +4,7 @@ use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
 use super::{StoreError, json};
 use postigo_model::communication::{
-    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailHeading, Priority,
 };
 use postigo_model::timestamp::now;
 use sqlx::any::AnyRow;
@@ -21,17 +21,27 @@ pub async fn save(connection: &mut AnyConnection, record: &CommunicationRecord) 
 pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRecord]) -> Result<(), StoreError> {
     for piece in pieces(records) {
         let mut sql = Sql::new(
-            "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
+            "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries, sender, recipients, subject, message_id, ticket_number, fate) VALUES ",
         );
         sql.tuples(piece.iter().map(row).collect::<Result<Vec<_>, _>>()?);
         sql.push(" ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
-        sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries");
+        sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries,");
+        sql.push(" sender = excluded.sender, recipients = excluded.recipients, subject = excluded.subject, message_id = excluded.message_id,");
+        sql.push(" ticket_number = excluded.ticket_number, fate = excluded.fate");
         sql.execute(connection).await?;
+    }
+    let touched = |record: &CommunicationRecord| -> Vec<[Value; 2]> {
+        record.filters.iter().map(|filter| [filter.into(), (&record.id).into()]).collect()
+    };
+    let filters: Vec<[Value; 2]> = records.iter().flat_map(touched).collect();
+    for piece in pieces(&filters) {
+        let mut sql = Sql::new("INSERT INTO communication_filter (filter, id) VALUES ");
+        sql.tuples(piece.iter().cloned()).push(" ON CONFLICT DO NOTHING").execute(connection).await?;
     }
     Ok(())
 }
 
-fn row(record: &CommunicationRecord) -> Result<[Value; 14], StoreError> {
+fn row(record: &CommunicationRecord) -> Result<[Value; 20], StoreError> {
     let entries = json("communication", &record.entries)?;
     Ok([
         (&record.id).into(),
@@ -48,6 +58,12 @@ fn row(record: &CommunicationRecord) -> Result<[Value; 14], StoreError> {
         record.article_id.into(),
         (&record.search).into(),
         entries.into(),
+        (&record.heading.sender).into(),
+        (&record.heading.recipients).into(),
+        (&record.heading.subject).into(),
+        (&record.heading.message_id).into(),
+        (&record.ticket_number).into(),
+        record.fate.map(|fate| fate.name().to_owned()).into(),
     ])
 }
 
@@ -64,6 +80,10 @@ pub struct LogFilter {
     pub direction: Option<Direction>,
     /// Of this kind.
     pub kind: Option<CommunicationKind>,
+    /// Of the mails that are articles of the ticket with this number now, or are answers to one.
+    pub ticket: Option<String>,
+    /// Of the mails that the filter of this name matched, or failed on.
+    pub filter: Option<String>,
     /// Of the messages that this connection brought.
     pub parent: Option<String>,
     /// With this status.
@@ -74,6 +94,8 @@ pub struct LogFilter {
     pub search: Option<String>,
     /// In which order.
     pub sort: LogSort,
+    /// In the opposite order.
+    pub reverse: bool,
     /// Past so many of the order.
     pub offset: i64,
     /// So many at most.
@@ -99,17 +121,24 @@ pub enum LogSort {
 }
 
 impl LogSort {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
-        (Self::Newest, "newest", "id DESC"),
-        (Self::Oldest, "oldest", "id"),
-        (Self::Duration, "duration", "COALESCE(ended_at, started_at) - started_at DESC, id DESC"),
-        (Self::Account, "account", "account, id DESC"),
-        (Self::Status, "status", "status, id DESC"),
-        (Self::Priority, "priority", "priority DESC, id DESC"),
+    /// With their names, as statements have them, and the opposite of that.
+    const ALL: [(Self, &'static str, &'static str, &'static str); 6] = [
+        (Self::Newest, "newest", "id DESC", "id"),
+        (Self::Oldest, "oldest", "id", "id DESC"),
+        (
+            Self::Duration,
+            "duration",
+            "COALESCE(ended_at, started_at) - started_at DESC, id DESC",
+            "COALESCE(ended_at, started_at) - started_at, id",
+        ),
+        (Self::Account, "account", "account, id DESC", "account DESC, id"),
+        (Self::Status, "status", "status, id DESC", "status DESC, id"),
+        (Self::Priority, "priority", "priority DESC, id DESC", "priority, id"),
     ];
 
-    fn order(self) -> &'static str {
-        Self::ALL.iter().find(|(sort, _, _)| *sort == self).map_or("id DESC", |(_, _, order)| order)
+    fn order(self, reverse: bool) -> &'static str {
+        let found = Self::ALL.iter().find(|(sort, ..)| *sort == self);
+        found.map_or("id DESC", |(_, _, order, reversed)| if reverse { reversed } else { order })
     }
 }
 
@@ -117,15 +146,14 @@ impl FromStr for LogSort {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(sort, _, _)| *sort);
+        let found = Self::ALL.iter().find(|(_, known, ..)| *known == name).map(|(sort, ..)| *sort);
         found.ok_or_else(|| {
-            format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, _)| name).join(", "))
+            format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, ..)| name).join(", "))
         })
     }
 }
 
-const COLUMNS: &str =
-    "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction";
+const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, sender, recipients, subject, message_id, ticket_number, fate";
 
 fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
@@ -149,12 +177,20 @@ fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
         spool_id: row.try_get(9)?,
         article_id: row.try_get(10)?,
         direction: Direction::from_str(row.try_get(11)?).map_err(corrupt)?,
+        heading: MailHeading {
+            sender: row.try_get(12)?,
+            recipients: row.try_get(13)?,
+            subject: row.try_get(14)?,
+            message_id: row.try_get(15)?,
+        },
+        ticket_number: row.try_get(16)?,
+        fate: row.try_get::<Option<String>, _>(17)?.map(|fate| fate.parse()).transpose().map_err(corrupt)?,
         ..CommunicationRecord::default()
     })
 }
 
 fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
-    let entries: &str = row.try_get(12)?;
+    let entries: &str = row.try_get(18)?;
     let entries = serde_json::from_str(entries)
         .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
     Ok(CommunicationRecord { entries, ..read(row)? })
@@ -173,6 +209,15 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     if let Some(kind) = filter.kind {
         sql.push(" AND kind = ").bind(kind.name());
     }
+    if let Some(number) = &filter.ticket {
+        sql.push(" AND article_id IN (SELECT article.id FROM ticket JOIN article ON article.ticket_id = ticket.id WHERE ticket.number = ");
+        sql.bind(number).push(")");
+    }
+    if let Some(name) = &filter.filter {
+        sql.push(" AND id IN (SELECT id FROM communication_filter WHERE filter = ").bind(name);
+        between(&mut sql, filter.since, filter.until);
+        sql.push(")");
+    }
     if let Some(parent) = &filter.parent {
         sql.push(" AND parent = ").bind(parent);
     }
@@ -190,7 +235,7 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
             .bind(&pattern)
             .push(" ESCAPE '\\')");
     }
-    sql.push(" ORDER BY ").push(filter.sort.order());
+    sql.push(" ORDER BY ").push(filter.sort.order(filter.reverse));
     sql.push(" LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
     sql.all(connection).await?.iter().map(read).collect()
 }
@@ -350,12 +395,14 @@ fn started(id: &str) -> i64 {
     i64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
-const ABANDONED: &str = "SELECT id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, entries, search FROM communication WHERE status = 'processing'";
+fn abandoned() -> Sql {
+    Sql::new(format!("SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing'"))
+}
 
 /// After a host's unclean end: its communications of this account are over too.
 pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
-    let mut sql = Sql::new(format!("{ABANDONED} AND direction = 'incoming' AND account = "));
-    sql.bind(account);
+    let mut sql = abandoned();
+    sql.push(" AND direction = 'incoming' AND account = ").bind(account);
     end_all(connection, &mut sql).await
 }
 
@@ -364,8 +411,8 @@ pub const SENT_WITHIN: i64 = 3 * 60 * 60 * 1_000;
 
 /// After a host's unclean end: what it was sending, begun before this time (milliseconds since the epoch), is over too.
 pub async fn end_unsent(connection: &mut AnyConnection, before: i64) -> Result<(), StoreError> {
-    let mut sql = Sql::new(format!("{ABANDONED} AND direction = 'outgoing' AND id < "));
-    sql.bind(first_id(before));
+    let mut sql = abandoned();
+    sql.push(" AND direction = 'outgoing' AND id < ").bind(first_id(before));
     end_all(connection, &mut sql).await
 }
 
@@ -373,7 +420,7 @@ async fn end_all(connection: &mut AnyConnection, sql: &mut Sql) -> Result<(), St
     let rows = sql.all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut record = CommunicationRecord { search: row.try_get(13)?, ..read_whole(row)? };
+        let mut record = CommunicationRecord { search: row.try_get(19)?, ..read_whole(row)? };
         let value = "The host ended before this communication did.".to_owned();
         record.entries.push(LogEntry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
         record.priority = Priority::Error;
@@ -394,13 +441,42 @@ pub async fn purge(
     successful_before: i64,
     failed_before: i64,
 ) -> Result<u64, StoreError> {
+    let over = |sql: &mut Sql| {
+        sql.push(" WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < ");
+        sql.bind(first_id(successful_before))
+            .push(") OR (status IN ('failed', 'processing') AND id < ")
+            .bind(first_id(failed_before));
+        sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
+    };
+    let mut filters = Sql::new("DELETE FROM communication_filter");
+    over(&mut filters);
+    filters.execute(connection).await?;
+    let mut communications = Sql::new("DELETE FROM communication");
+    over(&mut communications);
+    communications.execute(connection).await
+}
+
+/// The communications of an article, oldest first.
+pub async fn of_article(connection: &mut AnyConnection, article_id: i64) -> Result<Vec<String>, StoreError> {
+    let mut sql = Sql::new("SELECT id FROM communication WHERE article_id = ");
+    let rows = sql.bind(article_id).push(" ORDER BY id").all(connection).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// The communications of a ticket's articles, by article, oldest first: how each came in or went out.
+pub async fn of_ticket(
+    connection: &mut AnyConnection,
+    ticket_id: i64,
+) -> Result<HashMap<i64, Vec<String>>, StoreError> {
     let mut sql = Sql::new(
-        "DELETE FROM communication WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < ",
+        "SELECT communication.article_id, communication.id FROM article JOIN communication ON communication.article_id = article.id WHERE article.ticket_id = ",
     );
-    sql.bind(first_id(successful_before))
-        .push(") OR (status IN ('failed', 'processing') AND id < ")
-        .bind(first_id(failed_before));
-    sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")").execute(connection).await
+    let rows = sql.bind(ticket_id).push(" ORDER BY communication.id").all(connection).await?;
+    let mut found: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in &rows {
+        found.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (26, "held before", include_str!("migrations/0026_held_before.sql")),
     (27, "changed", include_str!("migrations/0027_changed.sql")),
     (28, "answers to", include_str!("migrations/0028_answers_to.sql")),
+    (29, "mails in the log", include_str!("migrations/0029_mails_in_the_log.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -11,7 +11,7 @@ use crate::spool::{Lease, MessageClaims, MessageFailure, Spool, SuspectRule};
 use crate::store::StoreError;
 use bytes::Bytes;
 use postigo_model::claim::Claim;
-use postigo_model::communication::Priority;
+use postigo_model::communication::{MailFate, Priority};
 use postigo_model::result::MessageResult;
 use postigo_model::spool::{ClaimedMessage, SpoolStatus};
 use postigo_model::ticket::FollowedTicket;
@@ -368,6 +368,7 @@ impl<'w> AccountRun<'w> {
         let mut communication = report::communication(claimed, &ready.evaluated);
         let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
         communication.entry(Priority::Warning, "worker", words);
+        communication.came_to(MailFate::Waiting);
         let not_before = after(put_off.pause);
         let communication = communication.finish(false);
         let put_off = || self.spool.put_off(claimed.claim, not_before, put_off.reason.clone(), communication.clone());

@@ -11,7 +11,7 @@ use crate::filing::{Circumstances, CustomerLookup, CustomerQuery};
 use crate::store::spool::{self, MessageEnding};
 use crate::store::{Store, StoreError, customers, tickets};
 use postigo_mail::delivery_report;
-use postigo_model::communication::Priority;
+use postigo_model::communication::{MailFate, Priority};
 use postigo_model::configured::CustomerUser;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::result::{MessageResult, MessageStatus};
@@ -82,6 +82,7 @@ async fn file_one(
         let reason = report::held_by(filter);
         report::not_read(&mut communication, &result);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
+        communication.came_to(MailFate::Held);
         let result = MessageResult { status: MessageStatus::Held, error: Some(reason.clone()), ..result };
         return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Some);
     }
@@ -92,6 +93,7 @@ async fn file_one(
             "worker",
             "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.",
         );
+        communication.came_to(MailFate::Ignored);
         let result = MessageResult { status: MessageStatus::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Some);
     }

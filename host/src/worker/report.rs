@@ -66,8 +66,11 @@ fn chain(communication: &mut Communication, plan: &ChainPlan, evaluated: &Evalua
         for line in &step.log {
             communication.entry(line.priority.parse().unwrap_or_default(), &key, line.text.as_str());
         }
-        let (priority, sentence) = told(step, &filter.component);
+        let (priority, sentence) = told(step, filter);
         communication.entry(priority, &key, sentence);
+        if !matches!(step.outcome, FilterOutcome::NotMatched | FilterOutcome::NotRun) {
+            communication.touched_by(&filter.name);
+        }
     }
 }
 
@@ -76,8 +79,8 @@ fn time(step: &ChainStep) -> String {
     format!("{} µs ({} µs its own)", step.took.as_micros(), step.own.as_micros())
 }
 
-/// `component` is what ran, with its version.
-fn told(step: &ChainStep, component: &str) -> (Priority, String) {
+fn told(step: &ChainStep, filter: &PlannedFilter) -> (Priority, String) {
+    let component = &filter.made_of;
     let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };

@@ -19,6 +19,7 @@ mod in_force;
 mod isolation;
 mod kills;
 mod lmtp;
+mod log;
 mod matrix;
 mod mistakes;
 mod oauth2;

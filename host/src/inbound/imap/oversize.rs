@@ -7,7 +7,7 @@ use super::listing::ListedMessage;
 use super::run::{FetchRun, KEY};
 use crate::inbound::error::FetchError;
 use crate::inbound::refusal::{TurnedAway, heading};
-use postigo_model::communication::Priority;
+use postigo_model::communication::{MailFate, Priority};
 use postigo_model::configured::Oversize;
 
 impl FetchRun<'_> {
@@ -37,7 +37,7 @@ impl FetchRun<'_> {
         }
         let heading = self.header(message).await?.map(|header| heading(&header));
         let mail = heading.as_ref().map_or("The server does not give its header.".to_owned(), ToString::to_string);
-        self.intake.tell_too_large(KEY, format!("{what} {mail}"), heading.as_ref()).await;
+        self.intake.tell_too_large(KEY, format!("{what} {mail}"), heading.as_ref(), MailFate::Left).await;
         Ok(())
     }
 
@@ -65,14 +65,14 @@ impl FetchRun<'_> {
                 let first = self.memory.learnt.first_mention(message.uid);
                 let heading = first.then(|| heading(&header));
                 let sentence = format!("{what} It stays on the server. {mail}");
-                self.intake.tell_too_large(KEY, sentence, heading.as_ref()).await;
+                self.intake.tell_too_large(KEY, sentence, heading.as_ref(), MailFate::Left).await;
                 return Ok(());
             }
         };
         match self.after_oversize().tell(&mut self.connection, &[message.uid]).await {
             Ok(_) => {
                 let sentence = format!("{what} It is removed from the server. {mail}");
-                self.intake.tell_too_large(KEY, sentence, Some(&heading(&header))).await;
+                self.intake.tell_too_large(KEY, sentence, Some(&heading(&header)), MailFate::Refused).await;
                 self.open.remove(&message.uid);
                 Ok(())
             }

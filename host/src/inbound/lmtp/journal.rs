@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::sink::Sink;
 use crate::commlog::Communication;
-use postigo_model::communication::{CommunicationKind, MailHeading, Priority};
+use postigo_model::communication::{CommunicationKind, MailFate, MailHeading, Priority};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -133,6 +133,7 @@ impl Journal {
         for refusal in refusals {
             let mut mail = self.communication.of_message();
             mail.about_mail(&refusal.heading);
+            mail.came_to(MailFate::Refused);
             refusal.addresses.iter().for_each(|address| mail.searchable(address));
             for sentence in refusal.sentences {
                 mail.entry(Priority::Warning, "transport.message", sentence);

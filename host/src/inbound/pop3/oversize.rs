@@ -5,7 +5,7 @@ use super::listing::ScanListing;
 use super::session::{KEY, Pop3Session};
 use crate::inbound::error::FetchError;
 use crate::inbound::refusal::{TurnedAway, heading};
-use postigo_model::communication::Priority;
+use postigo_model::communication::{MailFate, Priority};
 use postigo_model::configured::Oversize;
 
 impl Pop3Session<'_> {
@@ -35,7 +35,9 @@ impl Pop3Session<'_> {
                     };
                     let unknown = || "The server does not give its header.".to_owned();
                     let mail = heading.as_ref().map_or_else(unknown, ToString::to_string);
-                    self.intake.tell_too_large(KEY, format!("{sentence} {mail}"), heading.as_ref()).await;
+                    self.intake
+                        .tell_too_large(KEY, format!("{sentence} {mail}"), heading.as_ref(), MailFate::Left)
+                        .await;
                 }
                 Oversize::DeleteAndLog | Oversize::Refuse => {
                     let header = match self.connection.header(message.number).await? {
@@ -48,18 +50,18 @@ impl Pop3Session<'_> {
                             continue;
                         }
                     };
-                    let (sentence, is_new) = match self.intake.turn_away(&header, size).await? {
+                    let (sentence, is_new, fate) = match self.intake.turn_away(&header, size).await? {
                         TurnedAway::ToBeRemoved(mail) => {
                             self.removed.push(message.number);
-                            (format!("{what} It is to be removed from the server. {mail}"), true)
+                            (format!("{what} It is to be removed from the server. {mail}"), true, MailFate::Refused)
                         }
                         TurnedAway::Stays(mail) => {
                             let first = self.memory.first_mention(message.name().into_owned());
-                            (format!("{what} It stays on the server. {mail}"), first)
+                            (format!("{what} It stays on the server. {mail}"), first, MailFate::Left)
                         }
                     };
                     let heading = is_new.then(|| heading(&header));
-                    self.intake.tell_too_large(KEY, sentence, heading.as_ref()).await;
+                    self.intake.tell_too_large(KEY, sentence, heading.as_ref(), fate).await;
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::store::broken_tasks::BrokenTask;
 use crate::store::communications::{Overview, ShownCommunication};
 use crate::store::outgoing::OutgoingMail;
 use postigo_model::communication::{
-    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailFate, Priority,
 };
 use postigo_model::outgoing::OutgoingStatus;
 use postigo_model::timestamp::rfc3339;
@@ -41,9 +41,24 @@ pub struct CommunicationSummary {
     /// The message's row in the spool.
     #[schema(required)]
     pub spool_id: Option<i64>,
-    /// The article that the message became.
+    /// The article that the message became, or was made from.
     #[schema(required)]
     pub article_id: Option<i64>,
+    /// The number of its ticket, without the hook, as it was then.
+    #[schema(required)]
+    pub ticket_number: Option<String>,
+    /// What became of the mail, in one word; null for a connection, and while it runs.
+    #[schema(required)]
+    pub fate: Option<MailFate>,
+    /// From, or the envelope's sender where the header was not read; at most 400 bytes, as the three below. All four are
+    /// empty for a connection.
+    pub sender: String,
+    /// To, or the envelope's recipients.
+    pub recipients: String,
+    /// Subject.
+    pub subject: String,
+    /// Message-ID, with its angle brackets.
+    pub message_id: String,
 }
 
 /// An entry of a communication.
@@ -192,6 +207,12 @@ impl From<CommunicationRecord> for CommunicationSummary {
             ended_at: record.ended_at.map(rfc3339),
             spool_id: record.spool_id,
             article_id: record.article_id,
+            ticket_number: record.ticket_number,
+            fate: record.fate,
+            sender: record.heading.sender,
+            recipients: record.heading.recipients,
+            subject: record.heading.subject,
+            message_id: record.heading.message_id,
         }
     }
 }

@@ -6,7 +6,7 @@ use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus};
 use postigo_model::ticket::{ArticleAttachment, Ticket};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
 /// A ticket.
@@ -101,10 +101,16 @@ pub struct TicketWithArticles {
 
 impl TicketWithArticles {
     /// Puts both together.
-    pub fn new(ticket: Ticket, articles: Vec<Article>, mut deliveries: BTreeMap<i64, Vec<Delivery>>) -> Self {
+    pub fn new(
+        ticket: Ticket,
+        articles: Vec<Article>,
+        mut deliveries: BTreeMap<i64, Vec<Delivery>>,
+        mut communications: HashMap<i64, Vec<String>>,
+    ) -> Self {
         let summary = |article: Article| {
             let deliveries = deliveries.remove(&article.id).unwrap_or_default();
-            ArticleDocument::new(article, deliveries).summary
+            let communications = communications.remove(&article.id).unwrap_or_default();
+            ArticleDocument::new(article, deliveries, communications).summary
         };
         Self { ticket: ticket.into(), articles: articles.into_iter().map(summary).collect() }
     }
@@ -146,6 +152,9 @@ pub struct ArticleSummary {
     /// What became of a mail that we sent; null of one that was received, and of a note.
     #[schema(required)]
     pub delivery: Option<DeliveryDocument>,
+    /// What the communication log says of its mail, oldest first, as far as that is kept: ids for
+    /// `GET /communications/{id}`.
+    pub communications: Vec<String>,
 }
 
 /// What became of a mail that we sent.
@@ -228,8 +237,8 @@ pub struct ArticleDocument {
 }
 
 impl ArticleDocument {
-    /// An article; `deliveries` are those of one that we sent.
-    pub fn new(article: Article, deliveries: Vec<Delivery>) -> Self {
+    /// An article; `deliveries` are those of one that we sent, `communications` what the log has of it.
+    pub fn new(article: Article, deliveries: Vec<Delivery>, communications: Vec<String>) -> Self {
         let content = article.content;
         Self {
             summary: ArticleSummary {
@@ -247,6 +256,7 @@ impl ArticleDocument {
                 attachments: content.attachments,
                 created_at: rfc3339(article.created_at),
                 delivery: DeliveryDocument::new(article.outgoing_id, deliveries),
+                communications,
             },
             ticket_id: article.ticket_id,
             reply_to: content.reply_to,

@@ -5,7 +5,7 @@ use crate::store::claims::{self, Term, but_for_locked, fence, fenced};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications, configuration};
 use postigo_model::claim::Claim;
-use postigo_model::communication::CommunicationRecord;
+use postigo_model::communication::{CommunicationRecord, MailFate};
 use postigo_model::configured::ConfigurationVersion;
 use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
@@ -30,6 +30,8 @@ pub struct ClaimedMail {
     pub recipients: Vec<String>,
     /// With its angle brackets.
     pub message_id: String,
+    /// Its subject, cut, for the log.
+    pub subject: String,
     /// Bytes.
     pub size: i64,
     /// Whether it may hold bytes above 127.
@@ -160,7 +162,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &MailClaimQuery, id: i
     let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
     sql.bind(claim.token.to_string()).push(", claimed_by = ").bind(&asked.host).push(", claimed_until = ");
     TERM.from_now(&mut sql, asked.engine).push(" WHERE id = ").bind(id);
-    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries, eight_bits");
+    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries, eight_bits, subject");
     let row = sql.one(connection).await?;
     let (kind, uncertain_tries): (OutgoingKind, i64) = (read_word(&row, 0)?, row.try_get(8)?);
     let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
@@ -182,6 +184,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &MailClaimQuery, id: i
         queued_at: row.try_get(7)?,
         uncertain_tries,
         has_eight_bits: row.try_get::<i64, _>(9)? != 0,
+        subject: row.try_get(10)?,
     })
 }
 
@@ -274,9 +277,36 @@ pub async fn settle(connection: &mut AnyConnection, outcome: &AttemptOutcome) ->
         super::add_note(connection, outcome.claim.id, *ticket_id, note, outcome.now).await?;
     }
     if let Some(record) = &outcome.communication {
-        communications::save(connection, record).await?;
+        let mut record = record.clone();
+        record.fate = fate(status);
+        (record.article_id, record.ticket_number) = article(connection, outcome.claim.id).await?;
+        communications::save(connection, &record).await?;
     }
     Ok(status)
+}
+
+/// What a try came to, in the log's word.
+fn fate(status: OutgoingStatus) -> Option<MailFate> {
+    match status {
+        OutgoingStatus::Due | OutgoingStatus::Waiting => Some(MailFate::Waiting),
+        OutgoingStatus::Sending => None,
+        OutgoingStatus::Sent => Some(MailFate::Sent),
+        OutgoingStatus::Failed => Some(MailFate::Failed),
+        OutgoingStatus::Uncertain => Some(MailFate::Uncertain),
+        OutgoingStatus::Cancelled => Some(MailFate::Cancelled),
+    }
+}
+
+/// The article that a mail is, and the number of its ticket.
+async fn article(connection: &mut AnyConnection, id: i64) -> Result<(Option<i64>, Option<String>), StoreError> {
+    let mut sql = Sql::new(
+        "SELECT article.id, ticket.number FROM article JOIN ticket ON ticket.id = article.ticket_id WHERE article.outgoing_id <> 0 AND article.outgoing_id = ",
+    );
+    let row = sql.bind(id).push(" ORDER BY article.id LIMIT 1").optional(connection).await?;
+    Ok(match row {
+        Some(row) => (row.try_get(0)?, row.try_get(1)?),
+        None => (None, None),
+    })
 }
 
 /// The status of a mail that is not tried again.

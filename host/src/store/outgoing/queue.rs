@@ -3,6 +3,7 @@
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
 use bytes::Bytes;
+use postigo_model::communication::MailHeading;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use sqlx::{AnyConnection, Row};
@@ -43,6 +44,8 @@ pub struct SendableMail {
     pub raw: Vec<Bytes>,
     /// Not sent before this time, milliseconds since the epoch; 0: at once.
     pub not_before: i64,
+    /// Its subject, for the log.
+    pub subject: String,
     /// The name of the configured response that it was made from; none where it was not, or says its own text.
     pub response: Option<String>,
 }
@@ -95,6 +98,7 @@ pub async fn composed(
         .bind(now)
         .push(", next_try_at = ")
         .bind(mail.not_before);
+    sql.push(", subject = ").bind(MailHeading::new("", "", &mail.subject, "").subject);
     if let Some(response) = &mail.response {
         sql.push(", response = ").bind(response);
     }

@@ -391,6 +391,7 @@ async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
         message_id: "<sent@desk.test>".into(),
         raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
         not_before: 0,
+        subject: "x".into(),
         response: None,
     };
     let new = NewOutgoing { kind: OutgoingKind::Bounce, ticket_id, article_id: 0, composed, now: NOON };
