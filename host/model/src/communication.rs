@@ -145,6 +145,15 @@ impl std::fmt::Display for MailHeading {
     }
 }
 
+/// The fetches of an account and a day (UTC) that brought nothing and met nothing worth telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmptyFetches {
+    /// How many.
+    pub count: i64,
+    /// When the last one began, milliseconds since the epoch.
+    pub last_at: i64,
+}
+
 /// A communication as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommunicationRecord {
@@ -179,6 +188,9 @@ pub struct CommunicationRecord {
     pub ticket_number: Option<String>,
     /// What became of the mail; none for a connection, and while it runs.
     pub fate: Option<MailFate>,
+    /// Of an account's fetches that brought nothing, how many of a day this row stands for, and when the last began
+    /// (milliseconds since the epoch); none: it stands for itself. Read, and written by the store alone.
+    pub empty_fetches: Option<EmptyFetches>,
     /// The filters that matched, changed something or failed. Written, and not read back.
     pub filters: Vec<String>,
     /// In small letters, what a search looks through: addresses, subject, Message-ID.

@@ -136,7 +136,13 @@ impl LogList {
                     ["id", "started_at", "kind", "direction", "account", "status", "priority", "fate", "ticket_number"]
                         .map(|key| word(record, key))
                         .to_vec();
-                row.extend(["sender", "subject"].map(|key| short(&word(record, key))));
+                row.push(short(&word(record, "sender")));
+                row.push(match record["fetches"].as_i64() {
+                    Some(count @ 2..) => {
+                        format!("{count} fetches that brought nothing, the last {}", word(record, "last_at"))
+                    }
+                    _ => short(&word(record, "subject")),
+                });
                 row
             },
         );

@@ -5,7 +5,8 @@ use crate::commlog::{Communication, ShownWait, save};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
 use crate::spool::Spool;
-use postigo_model::communication::{CommunicationKind, MailFate, MailHeading, Priority};
+use crate::store::{WriteWork, communications};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, MailFate, MailHeading, Priority};
 use postigo_model::configured::{Account, Configuration, Dispatch, Oversize};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
@@ -113,6 +114,8 @@ pub struct Intake {
     machine: Arc<Machine>,
     stop: CancellationToken,
     log: Communication,
+    /// Whether later communications refer to this one.
+    referred_to: bool,
     started: Instant,
     logged: Instant,
 }
@@ -136,7 +139,19 @@ impl Intake {
             ..FetchReport::default()
         };
         let started = Instant::now();
-        Self { account, report, tokens, rules, spool, machine: Arc::default(), stop, log, started, logged: started }
+        Self {
+            account,
+            report,
+            tokens,
+            rules,
+            spool,
+            machine: Arc::default(),
+            stop,
+            log,
+            referred_to: false,
+            started,
+            logged: started,
+        }
     }
 
     /// On a daemon that was given these folders: on the way to an account's folder below one of them no link is
@@ -185,6 +200,11 @@ impl Intake {
             stop.cancelled().await;
             tokio::time::sleep(GOOD_PLACE_WITHIN).await;
         }
+    }
+
+    /// Says that later fetches refer to this one's communication: it stays a row of its own.
+    pub fn is_referred_to(&mut self) {
+        self.referred_to = true;
     }
 
     /// Adds an entry to the communication. No secret may be in it.
@@ -270,7 +290,31 @@ impl Intake {
         self.report.milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.report.error = result.err().map(|error| error.to_string());
         let record = self.log.clone().finish(self.report.error.is_some());
-        save(self.spool.store().clone(), record).await;
+        if self.brought_nothing(record.priority) {
+            self.end_empty(record).await;
+        } else {
+            save(self.spool.store().clone(), record).await;
+        }
         self.report
+    }
+
+    /// Whether nobody will look for this fetch by itself.
+    fn brought_nothing(&self, priority: Priority) -> bool {
+        let report = &self.report;
+        !self.referred_to
+            && priority <= Priority::Info
+            && report.error.is_none()
+            && (report.fetched, report.told) == (0, 0)
+    }
+
+    async fn end_empty(&mut self, record: CommunicationRecord) {
+        let work: WriteWork<CommunicationRecord, String> =
+            |record, connection| Box::pin(communications::save_empty(connection, record));
+        match self.spool.store().write(record, work).await {
+            Ok(id) => self.report.communication = Some(id),
+            Err(error) => {
+                tracing::warn!(account = self.account.name, %error, "the communication log could not be written");
+            }
+        }
     }
 }

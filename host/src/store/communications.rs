@@ -1,10 +1,15 @@
 //! The rows of the communication log.
 
+mod empty;
+
+pub use empty::save_empty;
+
 use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
 use super::{StoreError, json};
 use postigo_model::communication::{
-    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailHeading, Priority,
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, EmptyFetches, LogEntry, MailHeading,
+    Priority,
 };
 use postigo_model::timestamp::now;
 use sqlx::any::AnyRow;
@@ -128,8 +133,8 @@ impl LogSort {
         (
             Self::Duration,
             "duration",
-            "COALESCE(ended_at, started_at) - started_at DESC, id DESC",
-            "COALESCE(ended_at, started_at) - started_at, id",
+            "COALESCE(took, ended_at - started_at, 0) DESC, id DESC",
+            "COALESCE(took, ended_at - started_at, 0), id",
         ),
         (Self::Account, "account", "account, id DESC", "account DESC, id"),
         (Self::Status, "status", "status, id DESC", "status DESC, id"),
@@ -153,7 +158,7 @@ impl FromStr for LogSort {
     }
 }
 
-const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, sender, recipients, subject, message_id, ticket_number, fate";
+const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, sender, recipients, subject, message_id, ticket_number, fate, fetches, last_at";
 
 fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
@@ -185,12 +190,16 @@ fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
         },
         ticket_number: row.try_get(16)?,
         fate: row.try_get::<Option<String>, _>(17)?.map(|fate| fate.parse()).transpose().map_err(corrupt)?,
+        empty_fetches: match row.try_get(19)? {
+            Some(last_at) => Some(EmptyFetches { count: row.try_get(18)?, last_at }),
+            None => None,
+        },
         ..CommunicationRecord::default()
     })
 }
 
 fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
-    let entries: &str = row.try_get(18)?;
+    let entries: &str = row.try_get(20)?;
     let entries = serde_json::from_str(entries)
         .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
     Ok(CommunicationRecord { entries, ..read(row)? })
@@ -215,7 +224,10 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     }
     if let Some(name) = &filter.filter {
         sql.push(" AND id IN (SELECT id FROM communication_filter WHERE filter = ").bind(name);
-        between(&mut sql, filter.since, filter.until);
+        if let Some(since) = filter.since {
+            sql.push(" AND id >= ").bind(first_id(since));
+        }
+        before(&mut sql, filter.until);
         sql.push(")");
     }
     if let Some(parent) = &filter.parent {
@@ -247,11 +259,15 @@ pub async fn is_there(connection: &mut AnyConnection, id: &str) -> Result<bool, 
     Ok(sql.optional(connection).await?.is_some())
 }
 
-/// Ids are UUIDs of version 7, so a span of time is a span of the primary key.
+/// Ids are UUIDs of version 7, so a span of time is a span of the primary key. Empty fetches reach to the last of them.
 fn between(sql: &mut Sql, since: Option<i64>, until: Option<i64>) {
     if let Some(since) = since {
-        sql.push(" AND id >= ").bind(first_id(since));
+        sql.push(" AND (id >= ").bind(first_id(since)).push(" OR last_at >= ").bind(since).push(")");
     }
+    before(sql, until);
+}
+
+fn before(sql: &mut Sql, until: Option<i64>) {
     if let Some(until) = until {
         sql.push(" AND id < ").bind(first_id(until));
     }
@@ -346,13 +362,14 @@ pub async fn overview(
     until: Option<i64>,
 ) -> Result<Overview, StoreError> {
     let mut overview = Overview { broken_tasks: broken_tasks::all(connection).await?, ..Overview::default() };
+    let count = counted_since(since);
     let mut sql = Sql::new(format!(
-        "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE ended_at - started_at END), 0) AS BIGINT), MAX(id), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE 1 END) AS BIGINT) FROM communication WHERE 1 = 1"
+        "SELECT account, direction, kind, status, CAST(SUM({count}) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE COALESCE(took, ended_at - started_at) * ({count}) / fetches END), 0) AS BIGINT), MAX(id), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE {count} END) AS BIGINT), COALESCE(MAX(last_at), 0) FROM communication WHERE 1 = 1"
     ));
     between(&mut sql, since, until);
     let rows = sql.push(" GROUP BY account, direction, kind, status").all(connection).await?;
     let (mut ended, mut took) = (0, 0);
-    let mut last: HashMap<(Direction, String), (bool, bool, String)> = HashMap::new();
+    let mut last: HashMap<(Direction, String), (bool, bool, i64, String)> = HashMap::new();
     for row in &rows {
         let corrupt = |reason| StoreError::Corrupt { what: "communication", reason };
         let name: String = row.try_get(0)?;
@@ -377,16 +394,26 @@ pub async fn overview(
         // One that runs tells of an account only where none has ended. What an account's messages come to is no matter of
         // its server; a transport is for its mails, and a connection that ends well later makes none of them arrive.
         let is_telling = is_connection || direction == Direction::Outgoing;
-        let rank = (status != CommunicationStatus::Processing, is_telling, id);
+        let at = started(&id).max(row.try_get(8)?);
+        let rank = (status != CommunicationStatus::Processing, is_telling, at, id);
         let known = last.entry((direction, name)).or_default();
         if *known < rank {
             account.status = status;
-            account.last = started(&rank.2);
+            account.last = rank.2;
             *known = rank;
         }
     }
     overview.mean_milliseconds = (ended > 0).then(|| took as f64 / ended as f64);
     Ok(overview)
+}
+
+/// How many communications a row counts for since a time: of the empty fetches of a day those since then, which come at
+/// even intervals; at least the last.
+fn counted_since(since: Option<i64>) -> String {
+    let Some(since) = since.filter(|since| *since > 0) else { return "fetches".to_owned() };
+    format!(
+        "CASE WHEN last_at > started_at AND started_at < {since} THEN 1 + (fetches - 1) * (last_at - {since}) / (last_at - started_at) ELSE fetches END"
+    )
 }
 
 /// The time in a UUID of version 7.
@@ -420,7 +447,7 @@ async fn end_all(connection: &mut AnyConnection, sql: &mut Sql) -> Result<(), St
     let rows = sql.all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut record = CommunicationRecord { search: row.try_get(19)?, ..read_whole(row)? };
+        let mut record = CommunicationRecord { search: row.try_get(21)?, ..read_whole(row)? };
         let value = "The host ended before this communication did.".to_owned();
         record.entries.push(LogEntry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
         record.priority = Priority::Error;

@@ -52,6 +52,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (27, "changed", include_str!("migrations/0027_changed.sql")),
     (28, "answers to", include_str!("migrations/0028_answers_to.sql")),
     (29, "mails in the log", include_str!("migrations/0029_mails_in_the_log.sql")),
+    (30, "empty fetches", include_str!("migrations/0030_empty_fetches.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -36,7 +36,8 @@ impl FetchRun<'_> {
             return Ok(());
         }
         let heading = self.header(message).await?.map(|header| heading(&header));
-        let mail = heading.as_ref().map_or("The server does not give its header.".to_owned(), ToString::to_string);
+        let mail =
+            heading.as_ref().map_or_else(|| "The server does not give its header.".to_owned(), ToString::to_string);
         self.intake.tell_too_large(KEY, format!("{what} {mail}"), heading.as_ref(), MailFate::Left).await;
         Ok(())
     }

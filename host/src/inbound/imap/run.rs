@@ -60,8 +60,11 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
     let mut shown = run.intake.shown_wait();
     let done = shown.during(run.through()).await;
     tell(run.intake, run.connection.oddities());
-    let FetchRun { connection, memory, selected, after, .. } = run;
+    let FetchRun { connection, intake, memory, selected, after, .. } = run;
     if done.is_ok() && memory.lasting && source.idle && connection.has("IDLE") {
+        if intake.report.communication.as_ref() == Some(&communication) {
+            intake.is_referred_to();
+        }
         memory.kept = Some(KeptConnection { connection, selected, mailbox, after, communication, since });
     } else {
         connection.close().await;

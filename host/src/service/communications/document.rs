@@ -50,6 +50,11 @@ pub struct CommunicationSummary {
     /// What became of the mail, in one word; null for a connection, and while it runs.
     #[schema(required)]
     pub fate: Option<MailFate>,
+    /// How many fetches of a day (UTC) that brought nothing this row stands for; 1 for any other communication.
+    pub fetches: i64,
+    /// When the last of them began, RFC 3339, UTC; null for any other communication.
+    #[schema(format = DateTime, required)]
+    pub last_at: Option<String>,
     /// From, or the envelope's sender where the header was not read; at most 400 bytes, as the three below. All four are
     /// empty for a connection.
     pub sender: String,
@@ -209,6 +214,8 @@ impl From<CommunicationRecord> for CommunicationSummary {
             article_id: record.article_id,
             ticket_number: record.ticket_number,
             fate: record.fate,
+            fetches: record.empty_fetches.map_or(1, |fetches| fetches.count),
+            last_at: record.empty_fetches.map(|fetches| rfc3339(fetches.last_at)),
             sender: record.heading.sender,
             recipients: record.heading.recipients,
             subject: record.heading.subject,
