@@ -61,6 +61,93 @@ fn every_configuration_in_the_documentation_is_valid() {
     assert!(checked > 8 && refused.is_empty(), "{checked} examples; refused:\n{}", refused.join("\n"));
 }
 
+/// The words of a command line, as a shell takes them apart.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quote, mut begun) = (vec![String::new()], None, false);
+    for character in line.chars() {
+        match (quote, character) {
+            (None, '"' | '\'') => (quote, begun) = (Some(character), true),
+            (Some(open), _) if open == character => quote = None,
+            (None, ' ') => {
+                if std::mem::take(&mut begun) {
+                    words.push(String::new());
+                }
+            }
+            _ => {
+                words.last_mut().unwrap().push(character);
+                begun = true;
+            }
+        }
+    }
+    words
+}
+
+/// The lines of a page's section that are in blocks of this language, by block.
+fn blocks<'s>(section: &'s str, language: &str) -> Vec<Vec<&'s str>> {
+    let opening = format!("```{language}\n");
+    let blocks = section.split(opening.as_str()).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap().lines().collect()).collect()
+}
+
+#[test]
+fn every_question_of_an_admin_is_answered_by_the_commands_and_requests_that_stand_there() {
+    let gate = super::log::gate();
+    gate.configure(
+        "[[queue]]\nname = \"Support\"\n\n[[system_address]]\naddress = \"desk@example.org\"\nqueue = \"Raw\"\n\n\
+         [[account]]\nname = \"main\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"u\"\npassword = \"expired\"\n",
+    );
+    let mail = |from: &str, subject: &str| {
+        super::log::ingest(&gate, &format!("From: {from}\nTo: desk@example.org\nSubject: {subject}\n\nhello\n"))
+    };
+    let filed = mail("Jane <jane@example.com>", "Invoice 42");
+    mail("mallory@example.net", "Now");
+    mail("robot@example.net", "I am away");
+    let number = filed["ticket_number"].as_str().unwrap();
+    gate.try_run(["fetch", "--account", "main"]);
+    let daemon = gate.serve("warn");
+    let rest = super::rest::Rest::new(&gate, &daemon, "admin");
+
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let section = page.split("## Questions an admin asks").nth(1).unwrap().split("\n## ").next().unwrap();
+    let (by_command, by_rest) = (blocks(section, "console"), blocks(section, "http"));
+    assert_eq!((section.matches("\n**\"").count(), by_command.len(), by_rest.len()), (8, 8, 8));
+    for block in by_command.iter().chain(&by_rest) {
+        assert!((1..=2).contains(&block.len()), "{block:?}");
+    }
+    let mut told = String::new();
+    for line in by_command.concat() {
+        let found = gate.json(&["log", "list", "--search", "jane@example.com", "--kind", "message"]).remove(0);
+        let line = line.replace("NUMBER", number).replace("ID", found["id"].as_str().unwrap());
+        let words = words(line.strip_prefix("$ postigo ").unwrap());
+        let mut command = gate.command();
+        let output = command.env("MAIN_PASSWORD", "new").args(&words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        told.push_str(&String::from_utf8_lossy(&output.stdout));
+        if line.contains(" list ") {
+            assert!(!gate.json(&words.iter().map(String::as_str).collect::<Vec<_>>()).is_empty(), "{words:?}");
+        }
+    }
+    for words in [
+        "by filter:10 Invoices",
+        "It sets X-OTOBO-Queue: Junk.",
+        "No automatic answer (reply): the queue Junk has none of this type.",
+        "Facilities",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    for line in by_rest.concat() {
+        let line = line.replace("NUMBER", number).replace("ID", filed["communication"].as_str().unwrap());
+        let (method, rest_of_line) = line.split_once(" /api/v1").unwrap();
+        let (path, body) = rest_of_line.split_once(' ').unwrap_or((rest_of_line, ""));
+        let answer = rest.send(method, path, "application/json", body);
+        assert!(answer.status().is_success(), "{line}: {}", answer.text().unwrap());
+        let answer: serde_json::Value = serde_json::from_str(&answer.text().unwrap()).unwrap();
+        if path.contains('?') {
+            assert_ne!(answer["items"], serde_json::json!([]), "{line}");
+        }
+    }
+}
+
 /// The sources below a folder, one after the other.
 fn sources(folder: &Path, text: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
