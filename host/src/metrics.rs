@@ -214,8 +214,9 @@ impl Metrics {
     /// Only filters that were called (matched, not matched, failed) have a time worth keeping.
     fn filter_done(&self, result: &FilterResult) {
         let filter = label(&result.name);
-        if !matches!(result.outcome, FilterOutcome::Suspended | FilterOutcome::NotRun) {
-            let took = Duration::from_micros(result.micros).as_secs_f64();
+        let called = !matches!(result.outcome, FilterOutcome::Suspended | FilterOutcome::NotRun);
+        if let Some(micros) = result.micros.filter(|_| called) {
+            let took = Duration::from_micros(micros).as_secs_f64();
             self.filter_seconds.get_or_create(&FilterLabel { filter: filter.clone() }).observe(took);
         }
         self.filter_outcomes
@@ -365,10 +366,11 @@ mod tests {
             outcome,
             stopped: false,
             changes: Vec::new(),
-            micros: 14,
+            micros: Some(14),
             error,
             component: None,
             reason: None,
+            version: None,
         };
         MessageResult { status: MessageStatus::Filed, filters: vec![filter], ..MessageResult::default() }
     }

@@ -1,5 +1,6 @@
 //! The communication log's words: what one communication was about, what became of it, and its entries.
 
+use crate::plan_version::ChainTrace;
 use crate::text::{beginning, on_one_line};
 use serde::{Deserialize, Serialize};
 
@@ -195,8 +196,10 @@ pub struct CommunicationRecord {
     pub filters: Vec<String>,
     /// In small letters, what a search looks through: addresses, subject, Message-ID.
     pub search: String,
-    /// In their order.
+    /// In their order. Those of filters that did not match or were not run are left out where `chain` says which.
     pub entries: Vec<LogEntry>,
+    /// Of a message that went through a chain: what its entries leave out.
+    pub chain: Option<ChainTrace>,
 }
 
 macro_rules! names {

@@ -8,6 +8,7 @@ pub mod guest;
 pub mod hexadecimal;
 pub mod mailbox;
 pub mod outgoing;
+pub mod plan_version;
 pub mod result;
 pub mod role;
 pub mod spool;

@@ -1,9 +1,10 @@
 //! What became of a message: the JSON object that `ingest`, `fetch`, REST and the spool show.
 
 use crate::guest::FailureKind;
+use crate::plan_version::{ChainTrace, FilterVersion, PlanVersion};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -85,8 +86,13 @@ pub struct MessageResult {
     pub headers: BTreeMap<String, Value>,
     /// `queued`, `suppressed`, null.
     pub auto_response: Option<crate::ticket::AutoResponseStatus>,
-    /// Every valid filter in the order of the chain.
+    /// Every valid filter in the order of the chain. Where the result was read from the spool, those that neither matched
+    /// nor failed nor were suspended come from the plan's version.
     pub filters: Vec<FilterResult>,
+    /// Number of the plan's version, hexadecimal: messages with the same one were judged by the same filters. Where the
+    /// result was read from the spool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Sentences that name the header and the value.
     pub warnings: Vec<String>,
     /// Why it failed or is held, a sentence.
@@ -97,6 +103,24 @@ impl MessageResult {
     /// The result of a message that waits for an admin, with the reason, a sentence.
     pub fn held(source: &str, reason: String) -> Self {
         Self { source: source.to_owned(), status: MessageStatus::Held, error: Some(reason), ..Self::default() }
+    }
+
+    /// What of it is kept when the rest is forgotten: what became of the message, its Message-ID, ticket and article.
+    #[must_use]
+    pub fn in_short(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            message_id: self.message_id.clone(),
+            communication: self.communication.clone(),
+            status: self.status,
+            follow_up: self.follow_up,
+            why_follow_up: self.why_follow_up,
+            ticket_number: self.ticket_number.clone(),
+            ticket_id: self.ticket_id,
+            article_id: self.article_id,
+            queue: self.queue.clone(),
+            ..Self::default()
+        }
     }
 }
 
@@ -111,8 +135,10 @@ pub struct FilterResult {
     pub stopped: bool,
     /// What it set.
     pub changes: Vec<HeaderChange>,
-    /// Microseconds, all that it took: its own time, the host's for it, and waiting for a processor.
-    pub micros: u64,
+    /// Microseconds, all that it took: its own time, the host's for it, and waiting for a processor. Null where that is
+    /// not kept: of a filter that did not match or was not run, once the result is read from the spool.
+    #[schema(required)]
+    pub micros: Option<u64>,
     /// Why it failed.
     pub error: Option<FilterError>,
     /// In a dry run the component that ran: a shipped one's name, or `name@version`.
@@ -122,6 +148,9 @@ pub struct FilterResult {
     /// that was compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where a message of the spool is shown by itself, what judged it: the component's version, and which settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<FilterVersion>,
 }
 
 /// What came of a filter.
@@ -156,4 +185,78 @@ pub struct FilterError {
     pub kind: FailureKind,
     /// A sentence.
     pub message: String,
+}
+
+impl ChainTrace {
+    /// What became of a filter whose outcome is not kept itself, by its place in the chain.
+    pub fn outcome(&self, place: usize) -> FilterOutcome {
+        untold(self.ran, place)
+    }
+}
+
+fn untold(ran: usize, place: usize) -> FilterOutcome {
+    if place < ran { FilterOutcome::NotMatched } else { FilterOutcome::NotRun }
+}
+
+impl PlanVersion {
+    /// All filters of a chain of which `ran` ran, where the results of some are kept. The others have no time.
+    pub fn results(&self, ran: usize, kept: Vec<FilterResult>) -> Vec<FilterResult> {
+        let mut kept: HashMap<String, FilterResult> =
+            kept.into_iter().map(|result| (result.name.clone(), result)).collect();
+        let results = self.filters.iter().enumerate().map(|(place, filter)| {
+            kept.remove(&filter.name).unwrap_or_else(|| FilterResult {
+                name: filter.name.clone(),
+                outcome: untold(ran, place),
+                stopped: false,
+                changes: Vec::new(),
+                micros: None,
+                error: None,
+                component: None,
+                reason: None,
+                version: None,
+            })
+        });
+        results.collect()
+    }
+
+    /// Gives results of this plan's filters, in its order, their versions.
+    pub fn add_versions(&self, results: &mut [FilterResult]) {
+        for (result, filter) in results.iter_mut().zip(&self.filters) {
+            if result.name == filter.name {
+                result.version = Some(filter.version.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan_version::ChainMember;
+
+    fn member(name: &str) -> ChainMember {
+        let version = FilterVersion { component: "match".into(), version: "1.0.0".into(), ..FilterVersion::default() };
+        ChainMember { name: name.to_owned(), version }
+    }
+
+    #[test]
+    fn what_is_not_kept_did_not_match_or_was_not_run_and_has_no_time() {
+        let plan = PlanVersion { filters: ["a", "b", "c", "d"].map(member).to_vec() };
+        let whole = |name: &str| plan.results(4, Vec::new()).into_iter().find(|result| result.name == name).unwrap();
+        let matched = FilterResult { outcome: FilterOutcome::Matched, stopped: true, micros: Some(7), ..whole("b") };
+        let mut results = plan.results(2, vec![matched.clone()]);
+        let outcomes: Vec<_> = results.iter().map(|result| (result.outcome, result.micros)).collect();
+        assert_eq!(
+            outcomes,
+            [
+                (FilterOutcome::NotMatched, None),
+                (FilterOutcome::Matched, Some(7)),
+                (FilterOutcome::NotRun, None),
+                (FilterOutcome::NotRun, None)
+            ]
+        );
+        assert_eq!(results[1], matched);
+        plan.add_versions(&mut results);
+        assert_eq!(results[3].version.as_ref().map(FilterVersion::title).as_deref(), Some("match@1.0.0, settings "));
+    }
 }

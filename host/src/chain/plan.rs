@@ -12,6 +12,8 @@ use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::plan_version::{ChainMember, FilterVersion, PlanVersion};
 use postigo_sandbox::{CallFailure, Cost};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -37,6 +39,13 @@ impl ChainPlan {
     /// The prepared groups.
     pub fn groups(&self) -> &[PlannedGroup] {
         &self.groups
+    }
+
+    /// Which filters these are, for whoever reads later what they did.
+    pub fn version(&self) -> PlanVersion {
+        let member =
+            |filter: &PlannedFilter| ChainMember { name: filter.name.to_string(), version: filter.version.clone() };
+        PlanVersion { filters: self.filters.iter().map(member).collect() }
     }
 
     /// What was prepared for each of the groups, in their order.
@@ -121,7 +130,7 @@ impl ChainPlan {
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared
                         .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));
-                    planned(filter, made_of(filter, &component), Arc::clone(declared), previous)
+                    planned(filter, version(filter, Some(&component)), Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),
             };
@@ -153,23 +162,34 @@ impl ChainPlan {
     }
 }
 
-/// Which version of its component a filter runs, and a digest of what it is told: the same words mean the same verdicts.
-fn made_of(filter: &Filter, component: &FilterComponent) -> Arc<str> {
-    let description = &component.description;
-    format!("{} {}, settings {}", description.name, description.version, revision(filter)).into()
+/// What decides how a filter judges.
+fn version(filter: &Filter, component: Option<&FilterComponent>) -> FilterVersion {
+    let settings = digest_of_told(filter);
+    match component.map(|component| &component.description) {
+        Some(description) => FilterVersion {
+            component: description.name.clone(),
+            version: description.version.clone(),
+            digest: description.digest.clone(),
+            settings,
+        },
+        None => FilterVersion { component: filter.component.clone(), settings, ..FilterVersion::default() },
+    }
 }
 
-/// The first eight hexadecimal digits of the SHA-256 of a filter's settings, grants, limits and of whether it stops the
-/// chain.
-pub fn revision(filter: &Filter) -> String {
+/// SHA-256 of what a filter is told: settings, grants, limits and whether it stops the chain; hexadecimal.
+fn digest_of_told(filter: &Filter) -> String {
     let told = serde_json::json!([filter.settings, filter.grants, filter.limits, filter.stop_after_match]);
-    let digest = Sha256::digest(told.to_string());
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(told.to_string()))
+}
+
+/// The beginning of the digest of what a filter is told, as the communication log and results name it.
+pub fn revision(filter: &Filter) -> String {
+    version(filter, None).revision().to_owned()
 }
 
 fn planned(
     filter: &Filter,
-    made_of: Arc<str>,
+    version: FilterVersion,
     declared: Arc<DeclaredHeaders>,
     previous: Option<&ChainPlan>,
 ) -> PlannedFilter {
@@ -177,7 +197,7 @@ fn planned(
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        made_of,
+        version,
         declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
@@ -198,7 +218,7 @@ fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        made_of: filter.component.as_str().into(),
+        version: version(filter, None),
         declared: Arc::default(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,

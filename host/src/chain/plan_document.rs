@@ -11,6 +11,7 @@ use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::{Grant, GuestLimits};
+use postigo_model::plan_version::FilterVersion;
 use postigo_sandbox::GroupMember;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +28,7 @@ pub struct PlanDocument {
 struct FilterDocument {
     name: String,
     component: String,
-    made_of: String,
+    version: FilterVersion,
     declared: DeclaredHeaders,
     stop_after_match: bool,
     on_failure: FailurePolicy,
@@ -54,7 +55,7 @@ impl PlanDocument {
         let filters = plan.filters().iter().map(|filter| FilterDocument {
             name: filter.name.to_string(),
             component: filter.component.to_string(),
-            made_of: filter.made_of.to_string(),
+            version: filter.version.clone(),
             declared: (*filter.declared).clone(),
             stop_after_match: filter.stop_after_match,
             on_failure: filter.on_failure,
@@ -133,7 +134,7 @@ impl FilterDocument {
             set_by: SetBy::Filter(Arc::clone(&name)),
             name,
             component: self.component.into(),
-            made_of: self.made_of.into(),
+            version: self.version,
             declared: Arc::new(self.declared),
             stop_after_match: self.stop_after_match,
             on_failure: self.on_failure,

@@ -6,6 +6,7 @@ use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
+use postigo_model::plan_version::FilterVersion;
 use postigo_model::text::beginning;
 use postigo_sandbox::{CallFailure, SettingsMistake};
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,8 @@ pub struct PlannedFilter {
     pub set_by: SetBy,
     /// The component as it is shown: a shipped one's name, or `name@version`.
     pub component: Arc<str>,
-    /// The same with the component's version, and which settings it had: `match 1.2.0, settings 3f9a02c1`.
-    pub made_of: Arc<str>,
+    /// What decides how it judges.
+    pub version: FilterVersion,
     /// The headers that its component declared.
     pub declared: Arc<DeclaredHeaders>,
     /// Whether a match ends the chain.

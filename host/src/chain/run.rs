@@ -66,6 +66,10 @@ pub struct PutOff {
     pub reason: String,
 }
 
+/// A filter that did not match is told of itself where it took so long of its own time: who looks for slow filters finds
+/// it. It is far beyond what usual ones take.
+const WORTH_KEEPING: Duration = Duration::from_millis(10);
+
 /// What a filter did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainStep {
@@ -108,6 +112,23 @@ impl ChainStep {
 }
 
 impl ChainRun {
+    /// How many filters ran before the chain ended.
+    pub fn ran(&self) -> usize {
+        self.steps.iter().take_while(|step| step.outcome != FilterOutcome::NotRun).count()
+    }
+
+    /// The places in the chain, rising, of the filters of which is kept what they did: they did something, or took long.
+    /// What became of the others follows from how many [`ran`](Self::ran).
+    pub fn kept(&self) -> Vec<usize> {
+        let ran = self.ran();
+        let is_kept = |(place, step): &(usize, &ChainStep)| match step.outcome {
+            FilterOutcome::NotMatched => *place >= ran || step.own >= WORTH_KEEPING,
+            FilterOutcome::NotRun => *place < ran,
+            FilterOutcome::Matched | FilterOutcome::Failed | FilterOutcome::Suspended => true,
+        };
+        self.steps.iter().enumerate().filter(is_kept).map(|(place, _)| place).collect()
+    }
+
     /// The steps as results show them.
     pub fn results(&self, plan: &ChainPlan) -> Vec<FilterResult> {
         plan.filters().iter().zip(&self.steps).map(|(filter, step)| result(filter, step)).collect()
@@ -120,10 +141,11 @@ fn result(filter: &PlannedFilter, step: &ChainStep) -> FilterResult {
         outcome: step.outcome,
         stopped: step.stopped,
         changes: step.changes.clone(),
-        micros: u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX),
+        micros: Some(u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX)),
         error: step.error.as_ref().map(|failure| FilterError { kind: failure.kind, message: failure.message.clone() }),
         component: None,
         reason: None,
+        version: None,
     }
 }
 

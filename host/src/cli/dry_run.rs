@@ -146,14 +146,11 @@ fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>
     let component =
         filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
     let _ = write!(text, "  {}{component}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
-    match filter.outcome {
-        FilterOutcome::NotRun => {
-            let _ = writeln!(text, ", the chain ended at {}", printable(ended_by.unwrap_or_default()));
-        }
-        _ => {
-            let _ =
-                writeln!(text, ", {} µs{}", filter.micros, if filter.stopped { ", the chain ends here" } else { "" });
-        }
+    if filter.outcome == FilterOutcome::NotRun {
+        let _ = writeln!(text, ", the chain ended at {}", printable(ended_by.unwrap_or_default()));
+    } else {
+        let micros = filter.micros.unwrap_or_default();
+        let _ = writeln!(text, ", {micros} µs{}", if filter.stopped { ", the chain ends here" } else { "" });
     }
     for said in filter.reason.iter().flat_map(|reason| reason.split("; ")) {
         let _ = writeln!(text, "    because {}", printable(said));

@@ -28,6 +28,7 @@ mod rows;
 mod serve;
 mod sign_in;
 mod spool;
+mod store;
 mod ticket;
 mod token;
 mod transport;
@@ -103,6 +104,9 @@ enum Command {
     /// Tokens for the REST API
     #[command(subcommand)]
     Token(token::Command),
+    /// The database: what it takes on the disk
+    #[command(subcommand)]
+    Store(store::Command),
     /// The kinds of configured things that have no commands of their own.
     #[command(flatten)]
     Kind(kinds::OfKind),
@@ -183,6 +187,7 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
         Command::Customer(command) => command.run(context).await,
         Command::Outbound(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
+        Command::Store(command) => command.run(context).await,
         Command::Kind(command) => command.run(context).await,
     }
 }

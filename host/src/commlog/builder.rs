@@ -3,6 +3,7 @@
 use postigo_model::communication::{
     CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, MailFate, MailHeading, Priority,
 };
+use postigo_model::plan_version::ChainTrace;
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -166,6 +167,14 @@ impl Communication {
         }
         state.bytes += value.len();
         state.record.entries.push(LogEntry { at: now(), priority, key: key.to_owned(), value });
+    }
+
+    /// Says what the entries of a chain's filters leave out: those that come next are of filters, and of these filters
+    /// alone, by their places in the chain.
+    pub fn entries_of_chain(&mut self, plan: i64, ran: usize, told: Vec<usize>) {
+        let mut state = self.shared.lock();
+        let first = state.record.entries.len();
+        state.record.chain = Some(ChainTrace { plan, first, ran, told });
     }
 
     /// Adds text that a search finds.

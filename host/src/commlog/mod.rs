@@ -6,8 +6,10 @@
 //! parent, so that each can be shown with the other.
 
 mod builder;
+mod chain_entries;
 mod shown_wait;
 
 pub use builder::Communication;
+pub use chain_entries::{add_left_out, entry_key};
 pub use postigo_model::timestamp::now;
 pub use shown_wait::{ShownWait, save};

@@ -1,9 +1,13 @@
-//! Removes what is old: communications by age and outcome, received and sent bytes by age.
+//! Removes what is old: communications by age and outcome, received and sent bytes and what became of messages by age;
+//! then gives the room back that was theirs.
 
 use crate::spool::Spool;
-use crate::store::{Store, StoreError, broken_tasks, communications, idempotency, outgoing};
+use crate::store::repacking::{self, OldRows};
+use crate::store::{Store, StoreError, broken_tasks, communications, compacting, idempotency, outgoing, plan_versions};
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Idempotency keys are remembered so long, in milliseconds.
 const NAMES_KEPT: i64 = 7 * 86_400_000;
@@ -11,8 +15,48 @@ const NAMES_KEPT: i64 = 7 * 86_400_000;
 /// What broke at a host that is gone is told of for so long, in milliseconds.
 const BROKEN_KEPT: i64 = 7 * 86_400_000;
 
-/// Removes communications that are older than `log_retention` keeps them, and received and sent bytes that are older
-/// than `raw_retention`; gives the communications' number.
+/// After so many rows the log says how far packing has come.
+const TOLD_EVERY: u64 = 20_000;
+
+/// Packs the rows that versions before packing wrote, until that is done or `stop`.
+pub async fn repack(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+    for what in OldRows::ALL {
+        let (mut looked_at, mut told) = (0, 0);
+        while !stop.is_cancelled() {
+            let Some(count) = repacking::step(store, what).await? else {
+                if looked_at > 0 {
+                    tracing::info!(rows = looked_at, "the {} of earlier versions are packed", what.name());
+                }
+                break;
+            };
+            looked_at += count;
+            if looked_at - told >= TOLD_EVERY {
+                told = looked_at;
+                tracing::info!(rows = looked_at, "packing the {} of earlier versions", what.name());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives room of the database back that is free, in small steps, each as far from the next as it took four times over,
+/// until that is done or `stop`.
+pub async fn give_back(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+    loop {
+        let begun = Instant::now();
+        if !compacting::give_back(store).await? {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(4 * begun.elapsed()) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Removes communications that are older than `log_retention` keeps them, received and sent bytes that are older than
+/// `raw_retention`, and what is older than `spool_retention` of what became of messages; gives the communications'
+/// number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
     let before = |outcome: &str| {
         let seconds = settings.log_retention.get(outcome).copied().unwrap_or(u64::MAX);
@@ -23,6 +67,10 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         let before = now().saturating_sub(kept);
         spool.forget_raw(before).await?;
         forget_sent(spool.store(), before).await?;
+    }
+    if settings.spool_retention > 0 {
+        let kept = i64::try_from(settings.spool_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
+        spool.shorten_results(now().saturating_sub(kept)).await?;
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
     spool
@@ -49,9 +97,12 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         let count = work.await?;
         purged += count;
         if count < communications::PURGED_AT_ONCE {
-            return Ok(purged);
+            break;
         }
     }
+    // No row that was removed names them any more.
+    spool.store().write(now(), |now, connection| Box::pin(plan_versions::purge(connection, *now))).await?;
+    Ok(purged)
 }
 
 /// Removes the bytes of mails that were sent before this time.

@@ -201,9 +201,15 @@ impl Daemon {
             all_ends.clone(),
         ));
         let (spool, live) = (self.spool.clone(), Arc::clone(&self.live));
+        let ends = all_ends.clone();
         let remove = move || {
-            let (spool, setup) = (spool.clone(), live.current());
-            async move { retention::purge(&spool, &setup.configuration.settings).await }
+            let (spool, setup, ends) = (spool.clone(), live.current(), ends.clone());
+            async move {
+                retention::repack(spool.store(), &ends).await?;
+                let purged = retention::purge(&spool, &setup.configuration.settings).await?;
+                retention::give_back(spool.store(), &ends).await?;
+                Ok(purged)
+            }
         };
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));

@@ -36,7 +36,8 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
             _ => (MessageStatus::Filed, SpoolStatus::Filed),
         };
         filed.result.status = status;
-        endings.push(MessageEnding::new(input.claim, spool_status, None, &filed.result)?);
+        let chain = input.communication.chain.as_ref();
+        endings.push(MessageEnding::new(input.claim, spool_status, None, &filed.result, chain)?);
         let mut record = CommunicationRecord {
             spool_id: Some(input.claim.id),
             article_id: Some(filed.article_id),

@@ -34,7 +34,7 @@ struct Link {
     /// Its component's name.
     component: String,
     /// The component's version and a digest of what the filter is told, as the communication log names them with each
-    /// verdict: `match 1.2.0, settings 3f9a02c1`.
+    /// verdict: `match@1.2.0, settings 3f9a02c1`.
     made_of: String,
     /// Whether a match ends the chain.
     stop_after_match: bool,
@@ -74,7 +74,7 @@ fn link(plan: &ChainPlan, filter: &PlannedFilter) -> Link {
     Link {
         name: filter.name.to_string(),
         component: filter.component.to_string(),
-        made_of: filter.made_of.to_string(),
+        made_of: filter.version.title(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         state,

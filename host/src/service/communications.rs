@@ -5,10 +5,10 @@ mod document;
 pub use document::{AnswerDocument, CommunicationDocument, CommunicationSummary, OverviewDocument};
 
 use super::{ServiceError, names};
+use crate::commlog;
 use crate::secret_key::SecretKey;
-use crate::store::Store;
-use crate::store::communications::{self, LogFilter};
-use crate::store::outgoing;
+use crate::store::communications::{self, LogFilter, ShownCommunication};
+use crate::store::{Store, outgoing, plan_versions};
 use postigo_model::communication::Priority;
 
 /// Communications, without their entries.
@@ -36,11 +36,20 @@ pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<Communi
     let mut connection = store.read().await?;
     let found = communications::show(&mut connection, id, priority).await?;
     let missing = || ServiceError::Missing { what: "communication".to_owned(), name: id.to_owned() };
-    let found = found.ok_or_else(missing)?;
-    let answers = match found.communication.article_id {
+    let ShownCommunication { mut communication, mut related, related_count } = found.ok_or_else(missing)?;
+    let mut all: Vec<_> = related.iter_mut().chain([&mut communication]).collect();
+    let numbers = all.iter().filter_map(|record| record.chain.as_ref()).map(|chain| chain.plan);
+    let plans = plan_versions::find(&mut connection, numbers).await?;
+    for record in &mut all {
+        if let Some(plan) = record.chain.as_ref().and_then(|chain| plans.get(&chain.plan)) {
+            commlog::add_left_out(record, plan);
+        }
+    }
+    let answers = match communication.article_id {
         Some(article) => outgoing::answers_to(&mut connection, article).await?,
         None => Vec::new(),
     };
     let answers = answers.into_iter().map(AnswerDocument::from).collect();
-    Ok(CommunicationDocument { answers, ..found.into() })
+    let shown = ShownCommunication { communication, related, related_count };
+    Ok(CommunicationDocument { answers, ..shown.into() })
 }

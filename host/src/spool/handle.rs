@@ -462,6 +462,22 @@ impl Spool {
         }
     }
 
+    /// Keeps of what became of messages that were filed, rejected, ignored or dropped before this time (milliseconds since
+    /// the epoch) the status and the ticket; gives the number of messages.
+    pub async fn shorten_results(&self, before: i64) -> Result<usize, StoreError> {
+        let mut shortened = 0;
+        loop {
+            let count = self
+                .store
+                .write(before, |before, connection| Box::pin(rows::shorten_results(connection, *before)))
+                .await?;
+            shortened += count;
+            if count < rows::FORGOTTEN_AT_ONCE {
+                return Ok(shortened);
+            }
+        }
+    }
+
     /// How many messages wait, are worked on, are held, failed, were ignored.
     pub async fn depths(&self) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
         rows::depths(&mut *self.store.read().await?).await

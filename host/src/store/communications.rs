@@ -4,9 +4,10 @@ mod empty;
 
 pub use empty::save_empty;
 
+use super::StoreError;
 use super::broken_tasks::{self, BrokenTask};
+use super::packing::{pack_entries, unpack_entries};
 use super::sql::{Sql, Value, contains_pattern, pieces};
-use super::{StoreError, json};
 use postigo_model::communication::{
     CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, EmptyFetches, LogEntry, MailHeading,
     Priority,
@@ -28,11 +29,15 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRe
         let mut sql = Sql::new(
             "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries, sender, recipients, subject, message_id, ticket_number, fate) VALUES ",
         );
-        sql.tuples(piece.iter().map(row).collect::<Result<Vec<_>, _>>()?);
+        sql.tuples(piece.iter().map(row));
         sql.push(" ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
         sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries,");
         sql.push(" sender = excluded.sender, recipients = excluded.recipients, subject = excluded.subject, message_id = excluded.message_id,");
         sql.push(" ticket_number = excluded.ticket_number, fate = excluded.fate");
+        sql.execute(connection).await?;
+        let mut sql = Sql::new("INSERT INTO communication_entries (id, plan, entries) VALUES ");
+        sql.tuples(piece.iter().map(entries_row).collect::<Result<Vec<_>, _>>()?);
+        sql.push(" ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, entries = excluded.entries");
         sql.execute(connection).await?;
     }
     let touched = |record: &CommunicationRecord| -> Vec<[Value; 2]> {
@@ -46,9 +51,16 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRe
     Ok(())
 }
 
-fn row(record: &CommunicationRecord) -> Result<[Value; 20], StoreError> {
-    let entries = json("communication", &record.entries)?;
-    Ok([
+/// What `communication.entries` has where the entries lie apart; an earlier version of the program reads it as none.
+const APART: &str = "[]";
+
+fn entries_row(record: &CommunicationRecord) -> Result<[Value; 3], StoreError> {
+    let plan = record.chain.as_ref().map(|chain| chain.plan);
+    Ok([(&record.id).into(), plan.into(), pack_entries(record)?.into()])
+}
+
+fn row(record: &CommunicationRecord) -> [Value; 20] {
+    [
         (&record.id).into(),
         (&record.parent).into(),
         (&record.account).into(),
@@ -62,14 +74,14 @@ fn row(record: &CommunicationRecord) -> Result<[Value; 20], StoreError> {
         record.spool_id.into(),
         record.article_id.into(),
         (&record.search).into(),
-        entries.into(),
+        APART.into(),
         (&record.heading.sender).into(),
         (&record.heading.recipients).into(),
         (&record.heading.subject).into(),
         (&record.heading.message_id).into(),
         (&record.ticket_number).into(),
         record.fate.map(|fate| fate.name().to_owned()).into(),
-    ])
+    ]
 }
 
 /// Which communications a list has.
@@ -198,11 +210,31 @@ fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     })
 }
 
+/// Communications with what was searched for in them and their entries, wherever these lie. The columns that both tables
+/// have are named with their table.
+fn whole() -> Sql {
+    Sql::new(format!(
+        "SELECT communication.{COLUMNS}, search, communication.entries, apart.entries, apart.plan FROM communication LEFT JOIN communication_entries AS apart ON apart.id = communication.id WHERE "
+    ))
+}
+
 fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
-    let entries: &str = row.try_get(20)?;
-    let entries = serde_json::from_str(entries)
-        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
-    Ok(CommunicationRecord { entries, ..read(row)? })
+    let mut record = CommunicationRecord { search: row.try_get(20)?, ..read(row)? };
+    let written: &str = row.try_get(21)?;
+    if written == APART {
+        if let Some(packed) = row.try_get::<Option<Vec<u8>>, _>(22)? {
+            unpack_entries(&mut record, &packed, row.try_get(23)?)?;
+        }
+    } else {
+        record.entries = read_written(written)?;
+    }
+    Ok(record)
+}
+
+/// Reads entries as they were written before they lay apart.
+pub(super) fn read_written(entries: &str) -> Result<Vec<LogEntry>, StoreError> {
+    serde_json::from_str(entries)
+        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })
 }
 
 /// Communications, without their entries.
@@ -293,24 +325,27 @@ pub struct ShownCommunication {
 /// So many of the messages that a connection brought are shown with it.
 const MOST_RELATED: i64 = 1_000;
 
-/// One communication. Of the entries, those of this priority and above.
+/// One communication. Of the entries, those of this priority and above; what they leave out is said where all are asked
+/// for.
 pub async fn show(
     connection: &mut AnyConnection,
     id: &str,
     priority: Priority,
 ) -> Result<Option<ShownCommunication>, StoreError> {
-    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries FROM communication WHERE id = "));
-    let Some(row) = sql.bind(id).optional(connection).await? else { return Ok(None) };
+    let mut sql = whole();
+    let Some(row) = sql.push("communication.id = ").bind(id).optional(connection).await? else { return Ok(None) };
     let mut communication = read_whole(&row)?;
-    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries FROM communication WHERE "));
+    let mut sql = whole();
     match &communication.parent {
-        Some(parent) => sql.push("id = ").bind(parent),
+        Some(parent) => sql.push("communication.id = ").bind(parent),
         None => sql.push("parent = ").bind(id),
     };
-    let rows = sql.push(" ORDER BY id LIMIT ").bind(MOST_RELATED).all(connection).await?;
+    let rows = sql.push(" ORDER BY communication.id LIMIT ").bind(MOST_RELATED).all(connection).await?;
     let mut related = rows.iter().map(read_whole).collect::<Result<Vec<_>, _>>()?;
-    for record in related.iter_mut().chain([&mut communication]) {
+    for record in related.iter_mut().chain([&mut communication]).filter(|_| priority > Priority::Debug) {
         record.entries.retain(|entry| entry.priority >= priority);
+        // What is left out is of the lowest priority.
+        record.chain = None;
     }
     let mut related_count = related.len() as i64;
     if related_count == MOST_RELATED {
@@ -423,7 +458,9 @@ fn started(id: &str) -> i64 {
 }
 
 fn abandoned() -> Sql {
-    Sql::new(format!("SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing'"))
+    let mut sql = whole();
+    sql.push("status = 'processing'");
+    sql
 }
 
 /// After a host's unclean end: its communications of this account are over too.
@@ -439,7 +476,7 @@ pub const SENT_WITHIN: i64 = 3 * 60 * 60 * 1_000;
 /// After a host's unclean end: what it was sending, begun before this time (milliseconds since the epoch), is over too.
 pub async fn end_unsent(connection: &mut AnyConnection, before: i64) -> Result<(), StoreError> {
     let mut sql = abandoned();
-    sql.push(" AND direction = 'outgoing' AND id < ").bind(first_id(before));
+    sql.push(" AND direction = 'outgoing' AND communication.id < ").bind(first_id(before));
     end_all(connection, &mut sql).await
 }
 
@@ -447,7 +484,7 @@ async fn end_all(connection: &mut AnyConnection, sql: &mut Sql) -> Result<(), St
     let rows = sql.all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut record = CommunicationRecord { search: row.try_get(21)?, ..read_whole(row)? };
+        let mut record = read_whole(row)?;
         let value = "The host ended before this communication did.".to_owned();
         record.entries.push(LogEntry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
         record.priority = Priority::Error;
@@ -468,19 +505,20 @@ pub async fn purge(
     successful_before: i64,
     failed_before: i64,
 ) -> Result<u64, StoreError> {
-    let over = |sql: &mut Sql| {
-        sql.push(" WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < ");
+    let removed_from = |table: &str| {
+        let mut sql = Sql::new(format!(
+            "DELETE FROM {table} WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < "
+        ));
         sql.bind(first_id(successful_before))
             .push(") OR (status IN ('failed', 'processing') AND id < ")
             .bind(first_id(failed_before));
         sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
+        sql
     };
-    let mut filters = Sql::new("DELETE FROM communication_filter");
-    over(&mut filters);
-    filters.execute(connection).await?;
-    let mut communications = Sql::new("DELETE FROM communication");
-    over(&mut communications);
-    communications.execute(connection).await
+    for table in ["communication_filter", "communication_entries"] {
+        removed_from(table).execute(connection).await?;
+    }
+    removed_from("communication").execute(connection).await
 }
 
 /// The communications of an article, oldest first.

@@ -20,8 +20,9 @@ mod together;
 pub use answering::{adopted, take_answer};
 pub use ending::{
     FORGOTTEN_AT_ONCE, HeldAfterFailures, MessageEnding, MessageFailure, after_unclean_end, end, end_all, failed,
-    forget_raw, put_off, release, remove, set_aside, set_result, unclaim,
+    forget_raw, put_off, release, remove, set_aside, set_result, shorten_results, unclaim,
 };
+pub(super) use query::read_written;
 pub use query::{
     MessageFilter, SpoolMessage, beginning_place, depths, latest, list, names_objects, raw_piece, raw_places, results,
     show,

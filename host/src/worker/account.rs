@@ -365,6 +365,7 @@ impl<'w> AccountRun<'w> {
             "{}",
             put_off.reason
         );
+        self.patiently(|| ready.evaluated.setup.note_plan(self.spool.store())).await?;
         let mut communication = report::communication(claimed, &ready.evaluated);
         let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
         communication.entry(Priority::Warning, "worker", words);

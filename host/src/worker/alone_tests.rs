@@ -132,7 +132,7 @@ async fn what_a_process_of_its_own_made_of_a_mail_is_filed_as_if_it_had_been_mad
             done.result.communication = None;
             // Numbers have the day in them.
             done.result.ticket_number = None;
-            done.result.filters.iter_mut().for_each(|filter| filter.micros = 0);
+            done.result.filters.iter_mut().for_each(|filter| filter.micros = None);
         }
         results.push(ended.into_iter().map(|done| done.result).collect::<Vec<_>>());
     }
@@ -326,13 +326,8 @@ async fn a_suspect_that_the_database_has_no_components_for_is_set_aside_and_stay
     let mut configuration = before.configuration.clone();
     let filter = Filter { name: "uploaded".into(), digest: Some("0".repeat(64)), ..Filter::default() };
     configuration.filters.insert(filter.name.clone(), filter);
-    let setup = LiveConfiguration {
-        configuration,
-        plan: Arc::clone(&before.plan),
-        vocabulary: Vocabulary::new(&[]),
-        unreadable: Vec::new(),
-        prepared: before.prepared,
-    };
+    let mut setup = LiveConfiguration::new(configuration, chain::ChainPlan::default(), Vocabulary::new(&[]));
+    setup.plan = Arc::clone(&before.plan);
     let live = Live::with(setup, store.clone(), SecretKey::at("key"), Arc::clone(desk.worker.live().sandbox()));
     let processes = Processes::default();
     desk.worker = Worker::new(desk.spool.clone(), live).with_processes(processes.clone());

@@ -45,6 +45,9 @@ pub enum FilingResult {
 /// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run
 /// again.
 pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<FilingResult>, StoreError> {
+    for message in &messages {
+        message.evaluated.setup.note_plan(store).await?;
+    }
     store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
 }
 
@@ -189,7 +192,7 @@ async fn end(
     communication: Communication,
 ) -> Result<FilingResult, StoreError> {
     let communication = communication.finish(status == SpoolStatus::Held);
-    let ending = MessageEnding::new(message.claimed.claim, status, reason, &result)?;
+    let ending = MessageEnding::new(message.claimed.claim, status, reason, &result, communication.chain.as_ref())?;
     spool::end(connection, &ending, &communication).await?;
     Ok(FilingResult::Ended(Box::new(result)))
 }

@@ -1,5 +1,6 @@
 //! What is configured now, with its plan: replaced as a whole when the configuration's version changes.
 
+use super::noted_plan::NotedPlan;
 use crate::chain::{ChainPlan, LazySandbox, NeededComponents, Sandbox};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, StoreError, components, configuration};
@@ -27,12 +28,30 @@ pub struct LiveConfiguration {
     pub unreadable: Vec<(String, String)>,
     /// When its plan was prepared.
     pub prepared: Instant,
+    noted: NotedPlan,
 }
 
 impl LiveConfiguration {
     /// With this plan, prepared now.
     pub fn new(configuration: Configuration, plan: ChainPlan, vocabulary: Vocabulary) -> Self {
-        Self { configuration, plan: Arc::new(plan), vocabulary, unreadable: Vec::new(), prepared: Instant::now() }
+        Self {
+            configuration,
+            plan: Arc::new(plan),
+            vocabulary,
+            unreadable: Vec::new(),
+            prepared: Instant::now(),
+            noted: NotedPlan::default(),
+        }
+    }
+
+    /// Sees to it that the database has the plan's version, before anything is written that names it.
+    pub async fn note_plan(&self, store: &Store) -> Result<(), StoreError> {
+        self.noted.note(&self.plan, store).await
+    }
+
+    /// The number of the plan's version in the database; none where it was not noted, or the chain has no filter.
+    pub fn plan_number(&self) -> Option<i64> {
+        self.noted.number()
     }
 
     /// Whether a filter could not be prepared by the host's fault, or a component not be read, some time ago.

@@ -14,11 +14,14 @@ mod evaluate;
 mod filing;
 mod live;
 mod lock;
+mod noted_plan;
 mod reading;
 mod report;
 
 #[cfg(test)]
 mod alone_tests;
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod tests;
 

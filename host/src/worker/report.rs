@@ -2,7 +2,7 @@
 
 use super::evaluate::EvaluatedMessage;
 use crate::chain::{ChainPlan, ChainStep, PlannedFilter};
-use crate::commlog::Communication;
+use crate::commlog::{Communication, entry_key};
 use postigo_mail::DroppedHeader;
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::result::{FilterOutcome, MessageResult};
@@ -61,15 +61,31 @@ fn chain(communication: &mut Communication, plan: &ChainPlan, evaluated: &Evalua
     for note in &evaluated.run.notes {
         communication.entry(Priority::Error, "chain", note.as_str());
     }
-    for (filter, step) in plan.filters().iter().zip(&evaluated.run.steps) {
-        let key = format!("filter:{}", filter.name);
+    let kept: Vec<usize> = match evaluated.setup.plan_number() {
+        Some(number) => {
+            let kept = evaluated.run.kept();
+            communication.entries_of_chain(number, evaluated.run.ran(), kept.clone());
+            kept
+        }
+        // Nothing would say later which filters these were.
+        None => (0..plan.filters().len()).collect(),
+    };
+    let mut kept = kept.into_iter().peekable();
+    for (place, (filter, step)) in plan.filters().iter().zip(&evaluated.run.steps).enumerate() {
+        let is_kept = kept.next_if_eq(&place).is_some();
+        if !is_kept && step.log.is_empty() {
+            continue;
+        }
+        let key = entry_key(&filter.name);
         for line in &step.log {
             communication.entry(line.priority.parse().unwrap_or_default(), &key, line.text.as_str());
         }
-        let (priority, sentence) = told(step, filter);
-        communication.entry(priority, &key, sentence);
-        if !matches!(step.outcome, FilterOutcome::NotMatched | FilterOutcome::NotRun) {
-            communication.touched_by(&filter.name);
+        if is_kept {
+            let (priority, sentence) = told(step, filter);
+            communication.entry(priority, &key, sentence);
+            if !matches!(step.outcome, FilterOutcome::NotMatched | FilterOutcome::NotRun) {
+                communication.touched_by(&filter.name);
+            }
         }
     }
 }
@@ -80,7 +96,7 @@ fn time(step: &ChainStep) -> String {
 }
 
 fn told(step: &ChainStep, filter: &PlannedFilter) -> (Priority, String) {
-    let component = &filter.made_of;
+    let component = filter.version.title();
     let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };

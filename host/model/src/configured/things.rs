@@ -150,6 +150,8 @@ pub struct Settings {
     pub log_retention: BTreeMap<String, u64>,
     /// Seconds that received bytes are kept; 0: as long as their ticket.
     pub raw_retention: u64,
+    /// Seconds that it is kept in full what became of a message of the spool; 0: for good.
+    pub spool_retention: u64,
     /// Automatic answers to one address within a day.
     pub auto_responses_per_day: u32,
     /// Automatic answers to all addresses within an hour; 0: no limit.
@@ -225,6 +227,7 @@ impl Default for Settings {
             external_number_field: String::new(),
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,
+            spool_retention: 90 * 86_400,
             auto_responses_per_day: 40,
             auto_responses_per_hour: 1_000,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),

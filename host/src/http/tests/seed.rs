@@ -90,7 +90,7 @@ impl Api {
         let claimed = self.claim(subject).await;
         let result = MessageResult { status: MessageStatus::Held, ..MessageResult::default() };
         let reason = "The filter \"10 Invoices\" failed.".to_owned();
-        let ending = MessageEnding::new(claimed.claim, SpoolStatus::Held, Some(reason), &result).unwrap();
+        let ending = MessageEnding::new(claimed.claim, SpoolStatus::Held, Some(reason), &result, None).unwrap();
         let communication = Communication::start(CommunicationKind::Message, "local", "rest").finish(true);
         self.state.spool.end(ending, communication).await.unwrap();
         claimed.claim.id

@@ -13,22 +13,29 @@ const DAY: i64 = 86_400_000;
 /// day, whose entries are those of the last. Gives the id of their row.
 pub async fn save_empty(connection: &mut AnyConnection, record: &CommunicationRecord) -> Result<String, StoreError> {
     let (day, ended_at) = (record.started_at.div_euclid(DAY), record.ended_at.unwrap_or(record.started_at));
-    let mut sql = Sql::new("SELECT id FROM communication WHERE empty_day IS NOT NULL AND account = ");
+    let mut sql = Sql::new("SELECT id, started_at FROM communication WHERE empty_day IS NOT NULL AND account = ");
     sql.bind(&record.account).push(" AND transport = ").bind(&record.protocol).push(" AND empty_day = ").bind(day);
     let row = sql.push(" ORDER BY id DESC LIMIT 1").optional(connection).await?;
-    let known: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    let known: Option<(String, i64)> = match row {
+        Some(row) => Some((row.try_get(0)?, row.try_get(1)?)),
+        None => None,
+    };
     if known.is_some() {
         // It was written while it ran.
-        Sql::new("DELETE FROM communication WHERE id = ").bind(&record.id).execute(connection).await?;
+        for table in ["communication_entries", "communication"] {
+            Sql::new(format!("DELETE FROM {table} WHERE id = ")).bind(&record.id).execute(connection).await?;
+        }
     }
     let is_first = known.is_none();
-    let record = CommunicationRecord { id: known.unwrap_or_else(|| record.id.clone()), ..record.clone() };
-    save(connection, &record).await?;
+    // The row keeps the start of the first, and the times of entries are packed from the row's start on.
+    let (id, row_started_at) = known.unwrap_or_else(|| (record.id.clone(), record.started_at));
+    let row = CommunicationRecord { id, started_at: row_started_at, ..record.clone() };
+    save(connection, &row).await?;
     let mut sql = Sql::new("UPDATE communication SET fetches = fetches + ");
     sql.bind(i64::from(!is_first)).push(", took = COALESCE(took, 0) + ").bind(ended_at - record.started_at);
     sql.push(", last_at = ").bind(record.started_at).push(", empty_day = ").bind(day);
-    sql.push(" WHERE id = ").bind(&record.id).execute(connection).await?;
-    Ok(record.id)
+    sql.push(" WHERE id = ").bind(&row.id).execute(connection).await?;
+    Ok(row.id)
 }
 
 #[cfg(test)]
@@ -78,7 +85,8 @@ mod tests {
         assert_eq!(listed[0].empty_fetches, Some(EmptyFetches { count: 60, last_at }));
         let shown = show(&mut connection, &first, Priority::Debug).await.unwrap().unwrap().communication;
         assert_eq!((shown.started_at, shown.ended_at), (noon, Some(last_at + 40)));
-        assert_eq!(shown.entries[0].value, last_at.to_string(), "the last one's entries");
+        let entry = &shown.entries[0];
+        assert_eq!((entry.at, entry.value.as_str()), (last_at, last_at.to_string().as_str()), "the last one's entries");
         let recent = LogFilter { since: Some(minutes(50)), ..all.clone() };
         assert_eq!(list(&mut connection, &recent).await.unwrap().len(), 1, "the last of them is of this time");
         assert!(list(&mut connection, &LogFilter { since: Some(minutes(60)), ..all }).await.unwrap().is_empty());

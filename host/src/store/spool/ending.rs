@@ -2,10 +2,12 @@
 
 use super::rows::{MOST_FAILURES, read_status};
 use crate::store::claims::{fence, fenced};
+use crate::store::packing::{pack_result, unpack_result};
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{Engine, StoreError, communications, json};
+use crate::store::{Engine, StoreError, communications};
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
+use postigo_model::plan_version::ChainTrace;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
 use sqlx::any::AnyRow;
@@ -21,19 +23,23 @@ pub struct MessageEnding {
     pub status: SpoolStatus,
     /// Why, a sentence; empty: no reason is needed.
     pub reason: String,
-    /// What its source is told, JSON.
-    result: String,
+    /// What its source is told, packed.
+    result: Vec<u8>,
+    /// Number of the plan's version that it was judged by.
+    plan: Option<i64>,
 }
 
 impl MessageEnding {
-    /// With what the message's source is told.
+    /// With what the message's source is told, and the trace of the chain that it went through, if it did.
     pub fn new(
         claim: Claim,
         status: SpoolStatus,
         reason: Option<String>,
         result: &MessageResult,
+        chain: Option<&ChainTrace>,
     ) -> Result<Self, StoreError> {
-        Ok(Self { claim, status, reason: reason.unwrap_or_default(), result: json("result", result)? })
+        let plan = chain.map(|chain| chain.plan);
+        Ok(Self { claim, status, reason: reason.unwrap_or_default(), result: pack_result(result, chain)?, plan })
     }
 }
 
@@ -54,24 +60,29 @@ pub async fn end(
 pub async fn end_all(connection: &mut AnyConnection, endings: &[MessageEnding]) -> Result<(), StoreError> {
     let now = postigo_model::timestamp::now();
     for piece in pieces(endings) {
-        let rows = piece.iter().map(|end| -> [Value; 5] {
+        let rows = piece.iter().map(|end| -> [Value; 6] {
             [
                 end.claim.id.into(),
                 end.claim.token.into(),
                 end.status.name().into(),
                 (&end.reason).into(),
-                (&end.result).into(),
+                end.result.clone().into(),
+                // Of a value that may be missing in every row, no database knows what it is.
+                end.plan.unwrap_or(NO_PLAN).into(),
             ]
         });
         let mut sql = Sql::new(
-            "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = ended.column5, ended_at = ",
+            "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = NULL, packed = ended.column5, plan = NULLIF(ended.column6, ",
         );
-        sql.bind(now).push(" FROM (VALUES ").tuples(rows).push(") AS ended");
+        sql.bind(NO_PLAN).push("), ended_at = ").bind(now).push(" FROM (VALUES ").tuples(rows).push(") AS ended");
         sql.push(" WHERE spool.id = ended.column1 AND spool.claim = ended.column2 AND spool.status = 'claimed'");
         fenced(sql.execute(connection).await?, piece.len())?;
     }
     Ok(())
 }
+
+/// No plan's version has this number.
+const NO_PLAN: i64 = -1;
 
 fn in_force(sql: &mut Sql, claim: Claim) -> &mut Sql {
     fence(sql, "claimed", claim.id, claim.token)
@@ -188,8 +199,8 @@ pub async fn set_result(
     result: &MessageResult,
     told: &CommunicationRecord,
 ) -> Result<(), StoreError> {
-    let mut sql = Sql::new("UPDATE spool SET result = ");
-    sql.bind(json("result", result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
+    let mut sql = Sql::new("UPDATE spool SET result = NULL, plan = NULL, packed = ");
+    sql.bind(pack_result(result, None)?).push(" WHERE id = ").bind(id).execute(connection).await?;
     communications::save(connection, told).await
 }
 
@@ -208,7 +219,7 @@ pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), 
     check(connection, ids, &allowed, "released").await?;
     for piece in pieces(ids) {
         let mut sql = Sql::new(
-            "UPDATE spool SET status = 'waiting', claim = 0, suspect = CASE WHEN failures > 0 OR suspect = 1 THEN 1 ELSE 0 END, failures = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
+            "UPDATE spool SET status = 'waiting', claim = 0, suspect = CASE WHEN failures > 0 OR suspect = 1 THEN 1 ELSE 0 END, failures = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL, packed = NULL, plan = NULL, in_short = 0 WHERE id IN ",
         );
         sql.list(piece.iter().copied()).execute(connection).await?;
     }
@@ -262,6 +273,31 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(
         Sql::new("UPDATE spool SET object = NULL WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
     }
     Ok((usize::try_from(rows).unwrap_or(usize::MAX).saturating_add(objects.len()), objects))
+}
+
+/// Keeps of what became of messages that ended before this time (milliseconds since the epoch), and need no more work,
+/// what a second copy of them is told, and the ticket. Gives their number; if that is [`FORGOTTEN_AT_ONCE`], there are
+/// more.
+pub async fn shorten_results(connection: &mut AnyConnection, before: i64) -> Result<usize, StoreError> {
+    let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
+    // As the index spool_history says it, so that it is used.
+    let mut sql = Sql::new("SELECT id, packed FROM spool WHERE in_short = 0 AND packed IS NOT NULL");
+    sql.push(" AND status IN ('filed', 'rejected', 'ignored', 'dropped') AND ended_at < ").bind(before);
+    let rows = sql.push(" ORDER BY ended_at LIMIT ").bind(limit).all(connection).await?;
+    let mut shortened: Vec<(i64, Vec<u8>)> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (id, packed): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+        // What cannot be read is told of when it is shown, and is not looked at again here.
+        let short = unpack_result(&packed).and_then(|stored| pack_result(&stored.result.in_short(), None));
+        shortened.push((id, short.unwrap_or(packed)));
+    }
+    for piece in pieces(&shortened) {
+        let mut sql = Sql::new("UPDATE spool SET in_short = 1, plan = NULL, packed = shortened.column2 FROM (VALUES ");
+        sql.tuples(piece.iter().map(|(id, packed)| -> [Value; 2] { [(*id).into(), packed.clone().into()] }));
+        sql.push(") AS shortened WHERE spool.id = shortened.column1 AND spool.in_short = 0 AND spool.status IN ('filed', 'rejected', 'ignored', 'dropped')");
+        sql.execute(connection).await?;
+    }
+    Ok(rows.len())
 }
 
 async fn check(

@@ -1,8 +1,10 @@
 //! What the command line and REST ask the spool.
 
 use super::rows::{RawPlace, read_status};
-use crate::store::StoreError;
+use crate::store::packing::{StoredResult, unpack_result, unpacked_length};
 use crate::store::sql::{Sql, pieces};
+use crate::store::{StoreError, plan_versions};
+use postigo_model::plan_version::{PlanVersion, shown_number};
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
 use sqlx::any::AnyRow;
@@ -47,19 +49,81 @@ pub struct MessageFilter {
     pub limit: i64,
 }
 
-const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, result";
+const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, plan, result, packed";
 
 /// Bytes of a result that a list reads: filters write into it, and a list has up to 500 of them.
 const LISTED_RESULT: usize = 64 << 10;
 
 /// [`COLUMNS`] with a result only where it is short enough for a list.
 fn listed_columns() -> String {
-    COLUMNS.replace(", result", &format!(", CASE WHEN length(result) <= {LISTED_RESULT} THEN result END"))
+    let short = |column: &str| format!("CASE WHEN length({column}) <= {LISTED_RESULT} THEN {column} END");
+    COLUMNS.replace("result, packed", &format!("{}, {}", short("result"), short("packed")))
 }
 
-fn read(row: &AnyRow) -> Result<SpoolMessage, StoreError> {
-    let result: Option<&str> = row.try_get(9)?;
-    Ok(SpoolMessage {
+/// How much of a result is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// None that is too long for a list.
+    Listed,
+    /// All of it.
+    Whole,
+    /// With the filters' versions.
+    WithVersions,
+}
+
+/// A message as its row has it.
+struct StoredMessage {
+    message: SpoolMessage,
+    /// Number of the plan's version, and how many of its filters ran.
+    chain: Option<(i64, usize)>,
+    /// Bytes of the result, written out.
+    length: usize,
+}
+
+/// What a filter's result takes in a document beside its name, in bytes, where it is not kept itself.
+const LEFT_OUT: usize = 110;
+
+impl StoredMessage {
+    /// The message, its filters from the plan's version where there is one.
+    fn complete(self, plans: &HashMap<i64, PlanVersion>, detail: Detail) -> SpoolMessage {
+        let Self { mut message, chain, mut length } = self;
+        let plan = chain.and_then(|(number, ran)| Some((plans.get(&number)?, number, ran)));
+        if let (Some((plan, number, ran)), Some(result)) = (plan, &mut message.result) {
+            length += plan.filters.iter().map(|filter| filter.name.len() + LEFT_OUT).sum::<usize>();
+            result.filters = plan.results(ran, std::mem::take(&mut result.filters));
+            result.plan = Some(shown_number(number));
+            if detail == Detail::WithVersions {
+                plan.add_versions(&mut result.filters);
+            }
+        }
+        if detail == Detail::Listed && length > LISTED_RESULT {
+            message.result = None;
+        }
+        message
+    }
+}
+
+async fn read_all(
+    connection: &mut AnyConnection,
+    rows: &[AnyRow],
+    detail: Detail,
+) -> Result<Vec<SpoolMessage>, StoreError> {
+    let stored = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let numbers = stored.iter().filter_map(|stored| stored.chain).map(|(number, _)| number);
+    let plans = plan_versions::find(connection, numbers).await?;
+    Ok(stored.into_iter().map(|stored| stored.complete(&plans, detail)).collect())
+}
+
+fn read(row: &AnyRow) -> Result<StoredMessage, StoreError> {
+    let (plan, written): (Option<i64>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
+    let packed: Option<Vec<u8>> = row.try_get(11)?;
+    let (result, length) = match (written, packed) {
+        (Some(text), _) => (Some(StoredResult { result: read_written(text)?, ran: None }), text.len()),
+        (None, Some(packed)) => (Some(unpack_result(&packed)?), unpacked_length(&packed).unwrap_or_default()),
+        (None, None) => (None, 0),
+    };
+    let chain = plan.zip(result.as_ref().and_then(|stored| stored.ran));
+    let message = SpoolMessage {
         id: row.try_get(0)?,
         account: row.try_get(1)?,
         source: row.try_get(2)?,
@@ -69,11 +133,13 @@ fn read(row: &AnyRow) -> Result<SpoolMessage, StoreError> {
         size: row.try_get(6)?,
         tries: row.try_get(7)?,
         reason: row.try_get(8)?,
-        result: result.map(read_result).transpose()?,
-    })
+        result: result.map(|stored| stored.result),
+    };
+    Ok(StoredMessage { message, chain, length })
 }
 
-fn read_result(text: &str) -> Result<MessageResult, StoreError> {
+/// Reads a result as it was written before results were packed.
+pub(in crate::store) fn read_written(text: &str) -> Result<MessageResult, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })
 }
 
@@ -117,20 +183,25 @@ async fn list_part(
     if let Some(after) = filter.after {
         sql.push(" AND id > ").bind(after);
     }
-    sql.push(" ORDER BY id LIMIT ").bind(filter.limit);
-    sql.all(connection).await?.iter().map(read).collect()
+    let rows = sql.push(" ORDER BY id LIMIT ").bind(filter.limit).all(connection).await?;
+    read_all(connection, &rows, Detail::Listed).await
 }
 
-/// The messages that something became of, the last to arrive first.
+/// The messages that something became of, the last to arrive first. Their results have those filters alone that did
+/// something.
 pub async fn latest(connection: &mut AnyConnection, limit: i64) -> Result<Vec<SpoolMessage>, StoreError> {
-    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE result IS NOT NULL ORDER BY id DESC LIMIT "));
-    sql.bind(limit).all(connection).await?.iter().map(read).collect()
+    let mut sql = Sql::new(format!(
+        "SELECT {COLUMNS} FROM spool WHERE packed IS NOT NULL OR result IS NOT NULL ORDER BY id DESC LIMIT "
+    ));
+    let rows = sql.bind(limit).all(connection).await?;
+    rows.iter().map(|row| Ok(read(row)?.message)).collect()
 }
 
 /// One message.
 pub async fn show(connection: &mut AnyConnection, id: i64) -> Result<Option<SpoolMessage>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE id = "));
-    sql.bind(id).optional(connection).await?.as_ref().map(read).transpose()
+    let rows = sql.bind(id).all(connection).await?;
+    Ok(read_all(connection, &rows, Detail::WithVersions).await?.pop())
 }
 
 /// What became of these messages; those that are still on their way are left out.
@@ -139,10 +210,9 @@ pub async fn results(connection: &mut AnyConnection, ids: &[i64]) -> Result<Hash
     for piece in pieces(ids) {
         let mut sql =
             Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status NOT IN ('waiting', 'claimed') AND id IN "));
-        for row in sql.list(piece.iter().copied()).all(connection).await? {
-            let message = read(&row)?;
-            results.insert(message.id, message);
-        }
+        let rows = sql.list(piece.iter().copied()).all(connection).await?;
+        let messages = read_all(connection, &rows, Detail::Whole).await?;
+        results.extend(messages.into_iter().map(|message| (message.id, message)));
     }
     Ok(results)
 }

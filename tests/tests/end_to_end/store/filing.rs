@@ -268,7 +268,8 @@ async fn what_is_not_filed_ends_behind_the_same_fence() {
         let claimed = database.claimed("main", 1).await.remove(0);
         let result = MessageResult { status: MessageStatus::Ignored, ..MessageResult::default() };
         let ending =
-            MessageEnding::new(claimed.claim, SpoolStatus::Ignored, Some("X-OTOBO-Ignore".into()), &result).unwrap();
+            MessageEnding::new(claimed.claim, SpoolStatus::Ignored, Some("X-OTOBO-Ignore".into()), &result, None)
+                .unwrap();
         let communication = new_ticket(&claimed).communication;
         database.spool.end(ending.clone(), communication.clone()).await.unwrap();
         assert!(matches!(database.spool.end(ending, communication).await.unwrap_err(), StoreError::Fenced));

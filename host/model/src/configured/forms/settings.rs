@@ -53,6 +53,8 @@ impl HasKeys for Settings {
         });
         let help = "How long received and sent bytes are kept; 0: as long as their ticket.";
         form.field("raw_retention", help, &mut self.raw_retention, &AGE);
+        let help = "How long it is kept in full what became of a message; then its status and ticket are; 0: for good.";
+        form.field("spool_retention", help, &mut self.spool_retention, &AGE);
         let help = "So many automatic answers go to one person within a day, whatever the spelling of the address.";
         form.field("auto_responses_per_day", help, &mut self.auto_responses_per_day, &COUNT);
         let help = "So many automatic answers go to all together within an hour; 0: no limit.";

@@ -1,0 +1,58 @@
+//! `store`: the database itself.
+
+use super::{CommandError, Context};
+use crate::store::compacting::{self, DatabaseSize};
+use crate::store::repacking::{self, OldRows};
+use crate::worker::WorkLock;
+use serde_json::json;
+
+/// `store …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Pack the rows of earlier versions now, and write a SQLite database anew without what is free in it. The daemon must
+    /// not run, and there must be room for twice the database on the disk
+    Compact,
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        match self {
+            Self::Compact => compact(context).await,
+        }
+    }
+}
+
+async fn compact(context: &Context) -> Result<(), CommandError> {
+    let store = context.store().await?;
+    // Nobody can write while a database is written anew: a daemon would take its disk for broken.
+    let Some(_lock) = WorkLock::try_acquire(context.data())? else {
+        return Err(CommandError::because(format!(
+            "Another postigo works on the folder {}, and a database cannot be compacted under it. Stop it first.",
+            context.data().display()
+        )));
+    };
+    let before = compacting::size(store).await?;
+    let mut rows = 0;
+    for what in OldRows::ALL {
+        while let Some(count) = repacking::step(store, what).await? {
+            rows += count;
+        }
+    }
+    if before.is_some() {
+        compacting::write_anew(store).await?;
+    }
+    let after = compacting::size(store).await?;
+    let bytes = |size: Option<DatabaseSize>| size.map(|size| size.bytes);
+    let document = json!({ "rows": rows, "bytes_before": bytes(before), "bytes_after": bytes(after) });
+    context.output().document(&document, || match (before, after) {
+        (Some(before), Some(after)) => {
+            format!("The database has {} now, and had {}.\n", mebibytes(after), mebibytes(before))
+        }
+        _ => "The rows of earlier versions are packed. PostgreSQL gives back by itself what is free.\n".to_owned(),
+    });
+    Ok(())
+}
+
+fn mebibytes(size: DatabaseSize) -> String {
+    format!("{:.1} MiB", size.bytes as f64 / f64::from(1 << 20))
+}
