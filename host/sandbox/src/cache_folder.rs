@@ -79,7 +79,7 @@ impl CacheFolder {
         fs::remove_file(self.functions_path(digest)).ok();
     }
 
-    fn snapshot_path(&self, key: &str) -> PathBuf {
+    pub(super) fn snapshot_path(&self, key: &str) -> PathBuf {
         self.folder.join("snapshots").join(file_name(key))
     }
 }

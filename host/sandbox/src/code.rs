@@ -40,7 +40,7 @@ pub(super) fn forget(folder: &Path, engine: &Engine, component: &[u8]) {
 
 /// The name of the file that an engine keeps a component's code in, as wasmtime forms it: what the engine depends on,
 /// the bytes, no package of debugging information, no unsafe intrinsics.
-fn name(engine: &Engine, component: &[u8]) -> String {
+pub(super) fn name(engine: &Engine, component: &[u8]) -> String {
     let mut hasher = Sha256Hasher(Sha256::new());
     (engine.precompile_compatibility_hash(), component, None::<&[u8]>, None::<&str>).hash(&mut hasher);
     URL_SAFE_NO_PAD.encode(hasher.0.finalize())

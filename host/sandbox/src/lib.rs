@@ -34,6 +34,7 @@ mod snapshot;
 mod stopped;
 mod template;
 mod threads;
+mod unused;
 mod wasi;
 mod world;
 mod worlds;
@@ -56,9 +57,11 @@ use engine::Engines;
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use threads::Threads;
+use unused::GroupFiles;
 use worlds::WORLDS;
 
 /// Bytes that all guests of a host may hold together, where nothing else is said.
@@ -92,6 +95,8 @@ pub struct Runtime {
     children: Children,
     kept: CacheFolder,
     room: Arc<GuestBudget>,
+    /// The groups that were prepared, and what of the cache each was loaded from.
+    loaded: Mutex<Vec<(Weak<Group>, GroupFiles)>>,
 }
 
 impl Runtime {
@@ -107,6 +112,7 @@ impl Runtime {
             children: Children::new(options.program),
             kept,
             room: GuestBudget::of(options.memory),
+            loaded: Mutex::default(),
         }))
     }
 
@@ -179,7 +185,7 @@ impl Runtime {
             return Err(PrepareError::Failed(CallFailure { kind: FailureKind::Memory, message }));
         }
         let build = || Group::build(&self.engines, &self.kept, (&self.threads, &self.room), spec, &made, key.clone());
-        match build() {
+        let built = match build() {
             // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is
             // old.
             Err(PrepareError::Refused(UploadRefusal::Compile(_))) => {
@@ -188,7 +194,25 @@ impl Runtime {
                 build()
             }
             built => built,
-        }
+        }?;
+        let component = if made.0.unsnapshotable.is_some() { &spec.component } else { made.1.as_slice() };
+        let files = GroupFiles {
+            snapshot: self.kept.snapshot_path(&key),
+            functions: self.kept.functions_path(&spec.digest),
+            code: code::name(&self.engines.plain.engine, component),
+        };
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::downgrade(&built), files));
+        Ok(built)
+    }
+
+    /// Deletes what of the cache was not used for a week; what living groups were loaded from counts as used. Gives the
+    /// bytes. Blocks.
+    pub fn forget_unused(&self) -> io::Result<u64> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|(group, _)| group.strong_count() > 0);
+        loaded.iter().for_each(|(_, files)| files.note_use(self.kept.folder()));
+        drop(loaded);
+        unused::forget(self.kept.folder(), unused::UNUSED)
     }
 
     /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of

@@ -52,6 +52,14 @@ impl LazySandbox {
         AskersSandbox { sandbox: Arc::clone(self), asker }
     }
 
+    /// Deletes what of the cache nobody used for long; gives the bytes. Where no filter was prepared, nothing is done. Blocks.
+    pub fn forget_unused(&self) -> std::io::Result<u64> {
+        match self.runtime.get() {
+            Some(Ok(runtime)) => runtime.forget_unused(),
+            _ => Ok(0),
+        }
+    }
+
     fn prepare_for(&self, asker: Asker, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
         let runtime = self.runtime().map_err(|error| PrepareError::Unavailable(error.to_owned()))?;
         let group = runtime.prepare(spec, asker)?;

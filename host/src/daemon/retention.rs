@@ -1,11 +1,14 @@
 //! Removes what is old: communications by age and outcome, received and sent bytes and what became of messages by age;
 //! then gives the room back that was theirs.
 
+use crate::chain::LazySandbox;
 use crate::spool::Spool;
 use crate::store::repacking::{self, OldRows};
 use crate::store::{Store, StoreError, broken_tasks, communications, compacting, idempotency, outgoing, plan_versions};
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
+use postigo_supervision::{WorkKind, blocking};
+use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +17,17 @@ const NAMES_KEPT: i64 = 7 * 86_400_000;
 
 /// What broke at a host that is gone is told of for so long, in milliseconds.
 const BROKEN_KEPT: i64 = 7 * 86_400_000;
+
+/// Deletes what of the sandbox's cache nobody used for long.
+pub async fn tidy_cache(sandbox: Arc<LazySandbox>) {
+    // A panic has been told of.
+    let Ok(tidied) = blocking(WorkKind::Purge, "cache", move || sandbox.forget_unused()).await else { return };
+    match tidied {
+        Ok(0) => {}
+        Ok(bytes) => tracing::debug!(bytes, "what nobody used for a week was removed from the cache"),
+        Err(error) => tracing::warn!(%error, "what nobody used for a week could not be removed from the cache"),
+    }
+}
 
 /// After so many rows the log says how far packing has come.
 const TOLD_EVERY: u64 = 20_000;

@@ -204,7 +204,9 @@ impl Daemon {
         let ends = all_ends.clone();
         let remove = move || {
             let (spool, setup, ends) = (spool.clone(), live.current(), ends.clone());
+            let sandbox = Arc::clone(live.sandbox());
             async move {
+                retention::tidy_cache(sandbox).await;
                 retention::repack(spool.store(), &ends).await?;
                 let purged = retention::purge(&spool, &setup.configuration.settings).await?;
                 retention::give_back(spool.store(), &ends).await?;
