@@ -68,7 +68,7 @@ pub struct PutOff {
 
 /// A filter that did not match is told of itself where it took so long of its own time: who looks for slow filters finds
 /// it. It is far beyond what usual ones take.
-const WORTH_KEEPING: Duration = Duration::from_millis(10);
+const WORTH_KEEPING: Duration = Duration::from_millis(100);
 
 /// What a filter did.
 #[derive(Debug, Clone, PartialEq, Eq)]
