@@ -1,6 +1,7 @@
 //! Room that was removed rows' is given back to the disk. PostgreSQL does so by itself (autovacuum); SQLite where the
 //! database was made for it, or was written anew since.
 
+use super::connect::GIVES_BACK;
 use super::sql::Sql;
 use super::{Engine, Store, StoreError};
 use sqlx::{AnyConnection, Row};
@@ -59,6 +60,7 @@ pub async fn size(store: &Store) -> Result<Option<DatabaseSize>, StoreError> {
 /// write meanwhile. Until it is done there are up to three of it on the disk; where that is full, nothing is changed.
 pub async fn write_anew(store: &Store) -> Result<(), StoreError> {
     let mut connection = store.read().await?;
+    Sql::new(GIVES_BACK).execute(&mut connection).await?;
     Sql::new("VACUUM").execute(&mut connection).await?;
     // What is in the log by now is moved into the database, and the log emptied.
     Sql::new("PRAGMA wal_checkpoint(TRUNCATE)").all(&mut connection).await?;

@@ -9,7 +9,7 @@ use postigo_net::redaction::Redactor;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,10 +131,11 @@ fn make_file(folder: &Path, database: &Path) -> std::io::Result<()> {
 /// What stands as it is in a path of a URL.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
 
+/// What is removed can be given back in steps. It counts for a database that is made new, or is written anew by VACUUM.
+pub(super) const GIVES_BACK: &str = "PRAGMA auto_vacuum = INCREMENTAL";
+
 fn sqlite(connections: u32) -> AnyPoolOptions {
-    const PRAGMAS: [&str; 8] = [
-        // What is removed can be given back in steps. It counts for a database that is made new, or by VACUUM.
-        "PRAGMA auto_vacuum = INCREMENTAL",
+    const PRAGMAS: [&str; 7] = [
         "PRAGMA busy_timeout = 10000",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
@@ -151,6 +152,12 @@ fn sqlite(connections: u32) -> AnyPoolOptions {
         .test_before_acquire(false);
     options.after_connect(|connection, _| {
         Box::pin(async move {
+            // Of a database that is there already it would be a write for each connection, and none could be made while
+            // the disk is full.
+            let pages: i64 = sqlx::query("PRAGMA page_count").fetch_one(&mut *connection).await?.try_get(0)?;
+            if pages == 0 {
+                sqlx::query(GIVES_BACK).execute(&mut *connection).await?;
+            }
             for pragma in PRAGMAS {
                 sqlx::query(pragma).execute(&mut *connection).await?;
             }

@@ -130,6 +130,7 @@ mod tests {
     use crate::store::spool::MessageFilter;
     use postigo_model::communication::Priority;
     use postigo_model::spool::SpoolStatus;
+    use std::fmt::Write as _;
 
     /// As versions before this step wrote them.
     async fn old_database(store: &Store, rows: i64) {
@@ -167,21 +168,21 @@ mod tests {
         for filter in [LogFilter::default(), LogFilter { priority: Some(Priority::Warning), ..LogFilter::default() }] {
             let filter = LogFilter { limit: 1_000, search: Some("JANE".into()), ..filter };
             let listed = communications::list(&mut connection, &filter).await.unwrap();
-            text += &format!("{listed:?}\n");
+            writeln!(text, "{listed:?}").unwrap();
             for record in listed {
                 let shown = communications::show(&mut connection, &record.id, Priority::Debug).await.unwrap();
-                text += &format!("{shown:?}\n");
+                writeln!(text, "{shown:?}").unwrap();
             }
         }
-        text += &format!("{:?}\n", communications::overview(&mut connection, None, None).await.unwrap());
+        writeln!(text, "{:?}", communications::overview(&mut connection, None, None).await.unwrap()).unwrap();
         let filter = MessageFilter { limit: 1_000, ..MessageFilter::default() };
         for message in spool::list(&mut connection, &filter).await.unwrap() {
             let whole = spool::show(&mut connection, message.id).await.unwrap().unwrap();
             assert_eq!(whole, message);
             assert_eq!(message.result.is_some(), message.status == SpoolStatus::Held);
-            text += &format!("{message:?}\n");
+            writeln!(text, "{message:?}").unwrap();
         }
-        text += &format!("{:?}\n", spool::latest(&mut connection, 1_000).await.unwrap());
+        writeln!(text, "{:?}", spool::latest(&mut connection, 1_000).await.unwrap()).unwrap();
         text
     }
 

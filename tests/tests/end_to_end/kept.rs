@@ -52,7 +52,7 @@ fn every_filter_is_told_of(gate: &Gate) {
     let told = gate.run(&["log", "show", stopped["communication"].as_str().unwrap()]);
     let place = |what: &str| told.find(what).unwrap_or_else(|| panic!("{what} is not in {told}"));
     let places = [
-        "filter:0000: Not matched by match ",
+        "filter:0000: Not matched by match@",
         "filter:0001: Matched",
         "filter:0002: Not run: the chain had ended.",
         "filter:0003: Not run",
