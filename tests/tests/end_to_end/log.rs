@@ -76,7 +76,7 @@ fn a_list_says_what_became_of_each_mail_and_leads_to_its_ticket_and_its_filters_
     let filter = gate.json(&["filter", "show", "10 Invoices"]).remove(0);
     let revision = filter["revision"].as_str().unwrap();
     assert!(shown.contains(&format!(", settings {revision}. It sets X-OTOBO-Queue: Junk.")), "{shown}");
-    assert!(shown.contains("filter:10 Invoices: Matched") && shown.contains(" by match "), "{shown}");
+    assert!(shown.contains("filter:10 Invoices: Matched") && shown.contains(" by match@"), "{shown}");
     assert!(shown.contains(number) && shown.contains("fate"), "{shown}");
     let ticket = gate.json(&["ticket", "show", number]).remove(0);
     assert_eq!(ticket["articles"][1]["communications"], json!([more_id]));
@@ -98,5 +98,5 @@ fn a_list_says_what_became_of_each_mail_and_leads_to_its_ticket_and_its_filters_
     let shown = rest.get(&format!("/communications/{more_id}"));
     assert_eq!((&shown["fate"], &shown["ticket_number"]), (&json!("follow-up"), &json!(number)));
     let chain = rest.get("/chain");
-    assert!(chain["filters"][0]["made_of"].as_str().unwrap().starts_with("match "), "{chain}");
+    assert!(chain["filters"][0]["made_of"].as_str().unwrap().starts_with("match@"), "{chain}");
 }
