@@ -46,7 +46,12 @@ pub enum FilingResult {
 /// again.
 pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<FilingResult>, StoreError> {
     for message in &messages {
-        message.evaluated.setup.note_plan(store).await?;
+        match message.evaluated.setup.note_plan(store).await {
+            Err(error) if !error.is_temporary() => {
+                tracing::warn!(%error, "the log cannot say by which version of the plan a message was judged");
+            }
+            noted => noted?,
+        }
     }
     store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
 }
