@@ -59,6 +59,11 @@ impl<K: Eq + Hash> Experience<K> {
         self.compared.get(key) == Some(&listed)
     }
 
+    /// Whether the log knows of a message that is left on the server.
+    pub fn has_mentioned(&self, key: &K) -> bool {
+        self.mentioned.contains(key)
+    }
+
     /// Whether this is the first run to mention a message that is left on the server.
     pub fn first_mention(&mut self, key: K) -> bool {
         self.mentioned.insert(key)
@@ -76,7 +81,8 @@ mod tests {
         learnt.compared(1, 20);
         assert_eq!((learnt.size(&1, 20), learnt.size(&1, 90), learnt.size(&2, 20)), (70, 90, 20));
         assert!(learnt.has_compared(&1, 20) && !learnt.has_compared(&1, 21) && !learnt.has_compared(&2, 20));
-        assert!(learnt.first_mention(1) && !learnt.first_mention(1));
+        assert!(!learnt.has_mentioned(&1));
+        assert!(learnt.first_mention(1) && !learnt.first_mention(1) && learnt.has_mentioned(&1));
         learnt.retain(|key| *key != 1);
         assert_eq!(learnt.size(&1, 20), 20);
         assert!(!learnt.has_compared(&1, 20) && learnt.first_mention(1));

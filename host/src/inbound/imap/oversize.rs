@@ -31,11 +31,13 @@ impl FetchRun<'_> {
     /// The first time it is asked which mail it is: somebody may look for it.
     async fn leave_oversize(&mut self, message: &ListedMessage) -> Result<(), FetchError> {
         let what = format!("{} It stays on the server.", self.too_large(message));
-        if !self.memory.learnt.first_mention(message.uid) {
+        if self.memory.learnt.has_mentioned(&message.uid) {
             self.intake.note(Priority::Debug, KEY, what);
             return Ok(());
         }
         let heading = self.header(message).await?.map(|header| heading(&header));
+        // Not before: where the connection ends meanwhile, the next run is the first to tell.
+        self.memory.learnt.first_mention(message.uid);
         let mail =
             heading.as_ref().map_or_else(|| "The server does not give its header.".to_owned(), ToString::to_string);
         self.intake.tell_too_large(KEY, format!("{what} {mail}"), heading.as_ref(), MailFate::Left).await;

@@ -24,7 +24,7 @@ impl Pop3Session<'_> {
             match self.intake.rules().oversize {
                 Oversize::Leave => {
                     let sentence = format!("{what} It stays on the server.");
-                    if !self.memory.first_mention(message.name().into_owned()) {
+                    if self.memory.has_mentioned(&message.name().into_owned()) {
                         self.intake.note(Priority::Debug, KEY, sentence);
                         continue;
                     }
@@ -33,6 +33,8 @@ impl Pop3Session<'_> {
                         RetrieveAnswer::Bytes(header) => Some(heading(&header)),
                         RetrieveAnswer::TooLarge(_) | RetrieveAnswer::Refused(_) => None,
                     };
+                    // Not before: where the connection ends meanwhile, the next run is the first to tell.
+                    self.memory.first_mention(message.name().into_owned());
                     let unknown = || "The server does not give its header.".to_owned();
                     let mail = heading.as_ref().map_or_else(unknown, ToString::to_string);
                     self.intake
