@@ -131,6 +131,9 @@ impl Journal {
         let refusals = std::mem::take(&mut self.refusals);
         self.refusals_told += refusals.len();
         for refusal in refusals {
+            if !sink.may_tell_refusal() {
+                continue;
+            }
             let mut mail = self.communication.of_message();
             mail.about_mail(&refusal.heading);
             mail.came_to(MailFate::Refused);

@@ -17,6 +17,9 @@ const COUNTED_EVERY: Duration = Duration::from_millis(500);
 /// After the disk was full, mail is refused beforehand for so long.
 const FULL_FOR: Duration = Duration::from_secs(5);
 
+/// So many refused mails a minute have a row of their own, of all clients of a listener together.
+const REFUSALS_A_MINUTE: u32 = 60;
+
 /// What a session hands mail to.
 pub trait Sink: Send + Sync + 'static {
     /// Who is taken in, as of now.
@@ -34,6 +37,10 @@ pub trait Sink: Send + Sync + 'static {
     /// Writes a connection's communication.
     fn log(&self, record: CommunicationRecord) -> impl Future<Output = ()> + Send;
 
+    /// Whether one more mail that was refused may have a row of its own in the log now: anybody may bring such mails, and
+    /// those beyond stand in the row of their connection alone.
+    fn may_tell_refusal(&self) -> bool;
+
     /// Counts what a client was answered for a message of an account: `stored`, `known`, `refused`, `deferred`.
     fn count(&self, account: &str, outcome: &'static str);
 }
@@ -47,12 +54,31 @@ pub struct SpoolSink<P> {
     policy: P,
     waiting: Mutex<Option<(Instant, i64)>>,
     full: Mutex<Option<Instant>>,
+    /// When this minute of refusals began, and how many were told in it.
+    refusals: Mutex<Option<(Instant, u32)>>,
 }
 
 impl<P> SpoolSink<P> {
     /// For a listener at this endpoint.
     pub fn new(endpoint: Endpoint, spool: Spool, metrics: Arc<Metrics>, live: Arc<Live>, policy: P) -> Self {
-        Self { endpoint, spool, metrics, live, policy, waiting: Mutex::default(), full: Mutex::default() }
+        Self {
+            endpoint,
+            spool,
+            metrics,
+            live,
+            policy,
+            waiting: Mutex::default(),
+            full: Mutex::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    fn may_tell_refusal_at(&self, now: Instant) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = refusals.filter(|(begun, _)| now.duration_since(*begun) < Duration::from_mins(1));
+        let (begun, told) = begun.unwrap_or((now, 0));
+        *refusals = Some((begun, told.saturating_add(1)));
+        told < REFUSALS_A_MINUTE
     }
 
     /// Messages that wait or are worked on, counted a moment ago.
@@ -110,6 +136,10 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
         }
     }
 
+    fn may_tell_refusal(&self) -> bool {
+        self.may_tell_refusal_at(Instant::now())
+    }
+
     fn count(&self, account: &str, outcome: &'static str) {
         self.metrics.received(account, outcome);
     }
@@ -124,21 +154,37 @@ mod tests {
     use postigo_model::spool::SourceKey;
     use postigo_sandbox::RuntimeOptions;
 
-    #[tokio::test]
-    async fn a_spool_with_as_many_waiting_as_may_be_is_full() {
+    async fn listening() -> (tempfile::TempDir, SpoolSink<impl Fn() -> Arc<Policy> + Send + Sync + 'static>) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let spool = Spool::open(store, folder.path()).unwrap();
-        let policy = |most_waiting| {
-            let mut policy = Policy::default();
-            policy.most_waiting = most_waiting;
-            policy
-        };
         let endpoint = Endpoint::Tcp("127.0.0.1:24".parse().unwrap());
         let key = SecretKey::at(folder.path().join("key"));
         let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into()));
         let live = Live::start(spool.store().clone(), key, Arc::new(sandbox)).await.unwrap();
         let sink = SpoolSink::new(endpoint, spool, Arc::new(Metrics::new()), live, || Arc::new(Policy::default()));
+        (folder, sink)
+    }
+
+    #[tokio::test]
+    async fn refused_mails_of_all_clients_have_so_many_rows_a_minute() {
+        let (_folder, sink) = listening().await;
+        let now = Instant::now();
+        let told = |seconds| {
+            let at = now + Duration::from_secs(seconds);
+            (0..1_000).filter(|_| sink.may_tell_refusal_at(at)).count()
+        };
+        assert_eq!((told(0), told(59), told(61)), (60, 0, 60));
+    }
+
+    #[tokio::test]
+    async fn a_spool_with_as_many_waiting_as_may_be_is_full() {
+        let (_folder, sink) = listening().await;
+        let policy = |most_waiting| {
+            let mut policy = Policy::default();
+            policy.most_waiting = most_waiting;
+            policy
+        };
         let arrival = Arrival {
             account: "main".into(),
             key: SourceKey::Digest,

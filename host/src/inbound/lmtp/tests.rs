@@ -111,6 +111,10 @@ impl Sink for FakeSpool {
         self.logged.lock().unwrap().push(record);
     }
 
+    fn may_tell_refusal(&self) -> bool {
+        true
+    }
+
     fn count(&self, _: &str, _: &'static str) {}
 }
 
