@@ -10,7 +10,8 @@ use serde_json::json;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Pack the rows of earlier versions now, and write a SQLite database anew without what is free in it. The daemon must
-    /// not run, and there must be room for twice the database on the disk
+    /// not run; there must be room for twice the database beside it, and for one more in SQLite's temporary folder
+    /// (SQLITE_TMPDIR, else TMPDIR, /var/tmp)
     Compact,
 }
 
@@ -39,7 +40,17 @@ async fn compact(context: &Context) -> Result<(), CommandError> {
         }
     }
     if before.is_some() {
-        compacting::write_anew(store).await?;
+        let compacted = compacting::write_anew(store).await.map_err(|error| {
+            CommandError::because(format!(
+                "The database could not be written anew: {error} A copy of it lies in SQLite's temporary folder meanwhile (SQLITE_TMPDIR, else TMPDIR, /var/tmp); \
+                 name one with more room by SQLITE_TMPDIR if that is full."
+            ))
+        })?;
+        if !compacted {
+            context.output().aside(
+                "Somebody reads the database, so that its log (postigo.db-wal) keeps its size until they are done.",
+            );
+        }
     }
     let after = compacting::size(store).await?;
     let bytes = |size: Option<DatabaseSize>| size.map(|size| size.bytes);

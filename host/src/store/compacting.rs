@@ -57,14 +57,15 @@ pub async fn size(store: &Store) -> Result<Option<DatabaseSize>, StoreError> {
 }
 
 /// Writes a database of SQLite anew, without what is free, and so that [`give_back`] works from now on. Nobody else can
-/// write meanwhile. Until it is done there are up to three of it on the disk; where that is full, nothing is changed.
-pub async fn write_anew(store: &Store) -> Result<(), StoreError> {
+/// write meanwhile. SQLite writes a copy to its temporary folder first, and then the whole log of it beside the database;
+/// where a disk is full, nothing is changed. Says whether the log could be emptied: not while somebody reads.
+pub async fn write_anew(store: &Store) -> Result<bool, StoreError> {
     let mut connection = store.read().await?;
     Sql::new(GIVES_BACK).execute(&mut connection).await?;
     Sql::new("VACUUM").execute(&mut connection).await?;
     // What is in the log by now is moved into the database, and the log emptied.
-    Sql::new("PRAGMA wal_checkpoint(TRUNCATE)").all(&mut connection).await?;
-    Ok(())
+    let busy: i64 = Sql::new("PRAGMA wal_checkpoint(TRUNCATE)").one(&mut connection).await?.try_get(0)?;
+    Ok(busy == 0)
 }
 
 async fn number(connection: &mut AnyConnection, pragma: &'static str) -> Result<i64, StoreError> {
@@ -129,7 +130,7 @@ mod tests {
         store.execute("DELETE FROM filling").await;
         assert!(!give_back(&store).await.unwrap());
         assert_eq!(bytes(&store).await, full);
-        write_anew(&store).await.unwrap();
+        assert!(write_anew(&store).await.unwrap());
         assert!(bytes(&store).await < full / 4);
         drop(store);
         let store = Store::open(&location).await.unwrap();
