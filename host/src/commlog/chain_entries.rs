@@ -34,6 +34,15 @@ pub fn add_left_out(record: &mut CommunicationRecord, plan: &PlanVersion) {
     record.entries = entries;
 }
 
+/// Says, where the entries would stand that were left out of a communication, why they are not there.
+pub fn say_missing(record: &mut CommunicationRecord, why: &str) {
+    let Some(chain) = record.chain.take() else { return };
+    let first = chain.first.min(record.entries.len());
+    let at = record.entries.get(first.saturating_sub(1)).map_or(record.started_at, |entry| entry.at);
+    let value = format!("The chain is version {} of the plan, {why}", shown_number(chain.plan));
+    record.entries.insert(first, LogEntry { at, priority: Priority::Debug, key: "chain".to_owned(), value });
+}
+
 fn left_out(filter: &ChainMember, outcome: FilterOutcome) -> String {
     match outcome {
         FilterOutcome::NotRun => "Not run: the chain had ended.".to_owned(),
@@ -84,6 +93,19 @@ mod tests {
             ]
         );
         assert_eq!(record.priority, Priority::Info, "what is left out is for those who look closely");
+    }
+
+    #[test]
+    fn entries_that_cannot_be_put_together_are_said_to_be_missing_in_their_place() {
+        let mut communication = Communication::start(CommunicationKind::Message, "main", "imap");
+        communication.entry(Priority::Info, "worker", "Message from a.");
+        communication.entries_of_chain(255, 3, vec![1]);
+        communication.entry(Priority::Info, "filter:b", "Matched.");
+        let mut record = communication.finish(false);
+        say_missing(&mut record, "which is not kept any more.");
+        let told: Vec<&str> = record.entries.iter().map(|entry| entry.value.as_str()).collect();
+        let missing = "The chain is version 00000000000000ff of the plan, which is not kept any more.";
+        assert_eq!(told, ["Message from a.", missing, "Matched."]);
     }
 
     #[test]

@@ -10,6 +10,6 @@ mod chain_entries;
 mod shown_wait;
 
 pub use builder::Communication;
-pub use chain_entries::{add_left_out, entry_key};
+pub use chain_entries::{add_left_out, entry_key, say_missing};
 pub use postigo_model::timestamp::now;
 pub use shown_wait::{ShownWait, save};

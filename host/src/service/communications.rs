@@ -30,6 +30,10 @@ pub async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> 
     Ok(communications::overview(&mut *store.read().await?, since, until).await?.into())
 }
 
+/// So many entries of filters that did nothing are put together for one answer: a connection has up to 1,000 messages,
+/// and a chain thousands of filters. The communication that was asked for comes first.
+const MOST_LEFT_OUT: usize = 20_000;
+
 /// A communication with its entries of this priority and above, the connection or the messages that belong to it, and
 /// the automatic answers to its mail.
 pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<CommunicationDocument, ServiceError> {
@@ -37,12 +41,28 @@ pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<Communi
     let found = communications::show(&mut connection, id, priority).await?;
     let missing = || ServiceError::Missing { what: "communication".to_owned(), name: id.to_owned() };
     let ShownCommunication { mut communication, mut related, related_count } = found.ok_or_else(missing)?;
-    let mut all: Vec<_> = related.iter_mut().chain([&mut communication]).collect();
+    let mut all: Vec<_> = [&mut communication].into_iter().chain(related.iter_mut()).collect();
     let numbers = all.iter().filter_map(|record| record.chain.as_ref()).map(|chain| chain.plan);
     let plans = plan_versions::find(&mut connection, numbers).await?;
+    let mut room = MOST_LEFT_OUT;
     for record in &mut all {
-        if let Some(plan) = record.chain.as_ref().and_then(|chain| plans.get(&chain.plan)) {
-            commlog::add_left_out(record, plan);
+        let Some(chain) = &record.chain else { continue };
+        match plans.get(&chain.plan) {
+            Some(plan) if plan.filters.len() <= room => {
+                room -= plan.filters.len();
+                commlog::add_left_out(record, plan);
+            }
+            Some(plan) => {
+                let why = format!(
+                    "filters: {}; what those did that are not told here stands in this message's own communication.",
+                    plan.filters.len()
+                );
+                commlog::say_missing(record, &why);
+            }
+            None => commlog::say_missing(
+                record,
+                "which is not kept any more, so that filters that did nothing are not told.",
+            ),
         }
     }
     let answers = match communication.article_id {
