@@ -32,9 +32,11 @@ pub fn why_loops(mail: &Mail) -> Option<String> {
             format!("filter \"{filter}\" set {}", as_it_stands(vocabulary::LOOP, header.value()))
         }
         SetBy::Mail => as_it_stands(vocabulary::LOOP, header.value()),
-        // The host stands for what the mail says in other words.
-        SetBy::Host => computed::automatic_header(message)
-            .map(|(name, value)| as_it_stands(name, value))
+        // The host stands for what the mail says, in these words or in others.
+        SetBy::Host => message
+            .header(vocabulary::LOOP)
+            .map(|value| as_it_stands(vocabulary::LOOP, value))
+            .or_else(|| computed::automatic_header(message).map(|(name, value)| as_it_stands(name, value)))
             .or_else(|| mail.header(vocabulary::BOUNCE).map(|value| as_it_stands(vocabulary::BOUNCE, value)))
             .unwrap_or_else(|| as_it_stands(vocabulary::LOOP, header.value())),
     };
