@@ -67,7 +67,11 @@ fn forget_in(folder: &Path, before: SystemTime) -> io::Result<u64> {
         if last < before {
             forgotten += bytes;
             for path in paths {
-                fs::remove_file(path)?;
+                match fs::remove_file(path) {
+                    // Somebody else removed it, wasmtime perhaps.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
         }
     }
