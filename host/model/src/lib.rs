@@ -1,5 +1,6 @@
 //! What several rooms of Postigo speak of and none of them owns: plain data, without input or output.
 
+pub mod actor;
 pub mod claim;
 pub mod communication;
 pub mod component_reference;

@@ -31,11 +31,16 @@ pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Compo
 }
 
 /// Deletes an uploaded component that no filter uses or would go back to. Without `even_activated`, only one that is
-/// not activated.
-pub async fn delete(store: &Store, reference: &str, even_activated: bool) -> Result<ComponentRow, ActivateError> {
+/// not activated. `by` is who deletes it.
+pub async fn delete(
+    store: &Store,
+    reference: &str,
+    even_activated: bool,
+    by: &str,
+) -> Result<ComponentRow, ActivateError> {
     let catalogue = Catalogue::load(store).await?;
     let found = catalogue.find_uploaded(reference, |_| true)?.clone();
-    match components::delete(store, &found.digest, even_activated).await? {
+    match components::delete(store, &found.digest, even_activated, by, now()).await? {
         DeletionResult::Done => Ok(found),
         DeletionResult::Missing => Err(Unknown::Missing(format!("There is no component \"{reference}\".")).into()),
         DeletionResult::Activated => Err(ActivateError::NotYours(found.shown())),

@@ -1,6 +1,7 @@
 //! `account`: where mail comes from.
 
-use super::configured::{Common, NamedThing, tell_probed, told};
+use super::configured::{NamedThing, tell_probed, told};
+use super::kind_commands::Common;
 use super::sign_in::{SignIn, SignOut};
 use super::{CommandError, Context};
 use crate::oauth2::Owner;

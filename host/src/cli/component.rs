@@ -1,6 +1,5 @@
 //! `component`: what filters are made of; uploaded, activated, shown, deleted.
 
-use super::context::ACTOR;
 use super::output::{lines, word};
 use super::rows::FoundRows;
 use super::{CommandError, Context};
@@ -170,9 +169,10 @@ async fn inspect(file: &Path, context: &Context) -> Result<(), CommandError> {
 pub async fn upload(file: &Path, context: &Context) -> Result<(), CommandError> {
     let store = context.store().await?;
     let bytes = read(file, context).await?;
-    let uploaded = components::upload(store, context.key(), &context.sandbox()?.asked_by(Asker::Host), bytes, ACTOR)
-        .await
-        .map_err(|error| of_file(file, error))?;
+    let uploaded =
+        components::upload(store, context.key(), &context.sandbox()?.asked_by(Asker::Host), bytes, context.actor())
+            .await
+            .map_err(|error| of_file(file, error))?;
     let catalogue = Catalogue::load(store).await?;
     let stored = catalogue.by_digest(&uploaded.description.digest);
     let activated = stored.is_some_and(|component| component.activated_at.is_some());
@@ -210,7 +210,7 @@ fn declared(description: &ComponentDescription) -> String {
 
 async fn activate(reference: &str, context: &Context) -> Result<(), CommandError> {
     let store = context.store().await?;
-    let (activated, new) = components::activate(store, reference, ACTOR).await?;
+    let (activated, new) = components::activate(store, reference, context.actor()).await?;
     let described = shelf(context).await?.described(&activated).await?;
     let document =
         described.map(|found| with_schema(CatalogueComponent::Uploaded(Box::new(found)))).unwrap_or_default();
@@ -239,7 +239,7 @@ async fn download(reference: &str, output: Option<&Path>, context: &Context) -> 
 }
 
 async fn delete(reference: &str, context: &Context) -> Result<(), CommandError> {
-    let deleted = components::delete(context.store().await?, reference, true).await?;
+    let deleted = components::delete(context.store().await?, reference, true, context.actor()).await?;
     let document = json!({ "reference": deleted.shown(), "digest": deleted.digest, "deleted": true });
     context.output().document(&document, || format!("The component {} is deleted.\n", deleted.shown()));
     Ok(())

@@ -8,9 +8,10 @@ use super::rows::FoundRows;
 use super::{CommandError, Context, sign_in};
 use crate::oauth2::Owner;
 use crate::service::ServiceError;
-use crate::service::configured::{self, Object, SIGN_IN, WARNINGS};
+use crate::service::configured::{self, Object, SIGN_IN, WARNINGS, kept_name};
 use crate::service::customer_users;
 use crate::service::probing::ProbeResult;
+use crate::service::versions::Attributed;
 use postigo_model::configured::form::{self, ConfiguredKind, LoadedKind};
 use postigo_model::configured::keys::keys;
 use postigo_model::configured::{Breach, Configuration, CustomerUser};
@@ -48,37 +49,17 @@ pub struct ThingSet {
     pub files: Vec<KeyValue>,
 }
 
-/// The commands that every kind has.
-#[derive(Debug, clap::Subcommand)]
-pub enum Common {
-    /// List them
-    List(ThingList),
-    /// Show one with all its keys but its secrets
-    Show(NamedThing),
-    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, --file body=text.txt, password='{ env =
-    /// "VARIABLE" }'
-    Set(ThingSet),
-}
-
-impl Common {
-    /// Carries it out for a kind.
-    pub async fn run<K: LoadedKind>(self, context: &Context) -> Result<(), CommandError> {
-        match self {
-            Self::List(list) => list.run::<K>(context).await,
-            Self::Show(thing) => thing.show::<K>(context).await,
-            Self::Set(set) => set.run::<K>(context).await,
-        }
-    }
-}
-
 impl ThingList {
     /// Lists the things of a kind in byte order of their names; a last column tells how sign-ins by OAuth2 stand.
-    async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
+    pub async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let mut things = Vec::new();
         let found = FoundRows::of(configured::list::<K>(&configuration, self.search.as_deref()), self.limit);
+        let attributed = Attributed::of(context.store().await?, K::KIND, None).await?;
         for (name, object) in &found.rows {
-            things.push(with_sign_in::<K>(&configuration, name, object.clone(), context).await?);
+            let mut object = object.clone();
+            attributed.add_to(name, &mut object);
+            things.push(with_sign_in::<K>(&configuration, name, object, context).await?);
         }
         let signs_in = Owner::of_kind(K::KIND, "").is_some();
         let columns = K::ABOUT.columns;
@@ -97,7 +78,14 @@ impl ThingList {
         let most = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
         let found = customer_users::search(context.store().await?, self.search.as_deref(), "", most).await?;
         let found = FoundRows::of(found, self.limit);
-        let things: Vec<Value> = found.rows.iter().map(|customer| Value::Object(form::write(customer))).collect();
+        let logins: Vec<&str> = found.rows.iter().map(|customer| customer.login.as_str()).collect();
+        let attributed = Attributed::of(context.store().await?, CustomerUser::KIND, Some(&logins)).await?;
+        let shown = |customer: &CustomerUser| {
+            let mut object = form::write(customer);
+            attributed.add_to(&customer.login, &mut object);
+            Value::Object(object)
+        };
+        let things: Vec<Value> = found.rows.iter().map(shown).collect();
         let columns = CustomerUser::ABOUT.columns;
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
         context.output().list(&headings, &things, |thing| columns.iter().map(|(_, key)| word(thing, key)).collect());
@@ -107,11 +95,14 @@ impl ThingList {
 }
 
 impl NamedThing {
-    /// Shows a thing with all its keys but its secrets.
-    async fn show<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
+    /// Shows a thing with all its keys but its secrets, and who made and changed it.
+    pub async fn show<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let thing: &K = configured::find(&configuration, &self.name).map_err(told::<K>)?;
-        print(&with_sign_in::<K>(&configuration, &self.name, form::write(thing), context).await?, context);
+        let mut object = form::write(thing);
+        let kept = kept_name::<K>(&self.name);
+        Attributed::of(context.store().await?, K::KIND, Some(&[&kept])).await?.add_to(&kept, &mut object);
+        print(&with_sign_in::<K>(&configuration, &self.name, object, context).await?, context);
         Ok(())
     }
 
@@ -119,7 +110,10 @@ impl NamedThing {
     pub async fn set<K: LoadedKind>(&self, changes: &Changes, context: &Context) -> Result<(), CommandError> {
         let give = |there: &K| changes.onto(&form::write(there), K::NAME, &self.name);
         let saved = configured::set::<K>(context.editor().await?, &self.name, give).await?;
-        let thing = Value::Object(saved.object::<K>(&self.name));
+        let mut object = saved.object::<K>(&self.name);
+        let kept = kept_name::<K>(&self.name);
+        Attributed::of(context.store().await?, K::KIND, Some(&[&kept])).await?.add_to(&kept, &mut object);
+        let thing = Value::Object(object);
         context.output().document(&with_warnings(thing.clone(), &saved.warnings), || text(&thing));
         self.tell_set::<K>(saved.value, context);
         tell_warnings(&saved.warnings, context);
@@ -148,13 +142,18 @@ impl NamedThing {
     /// Shows a customer user.
     pub async fn show_customer(&self, context: &Context) -> Result<(), CommandError> {
         let shown = customer_users::show(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
-        print(&Value::Object(form::write(&shown)), context);
+        let (name, mut object) = (self.name.as_str(), form::write(&shown));
+        let attributed = Attributed::of(context.store().await?, CustomerUser::KIND, Some(&[name])).await?;
+        attributed.add_to(name, &mut object);
+        print(&Value::Object(object), context);
         Ok(())
     }
 
     /// Deletes a customer user.
     pub async fn delete_customer(&self, context: &Context) -> Result<(), CommandError> {
-        customer_users::delete(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
+        customer_users::delete(context.store().await?, &self.name, context.actor())
+            .await
+            .map_err(told::<CustomerUser>)?;
         self.tell_deleted::<CustomerUser>(context);
         Ok(())
     }
@@ -171,8 +170,11 @@ impl ThingSet {
         let changes = Changes::read(&keys::<CustomerUser>(), &self.keys, &self.files);
         let login = &self.thing.name;
         let give = |there: &CustomerUser| changes.onto(&form::write(there), CustomerUser::NAME, login);
-        let (saved, is_new) = customer_users::set(context.store().await?, context.key(), login, give).await?;
-        print(&Value::Object(form::write(&saved)), context);
+        let (saved, is_new) = customer_users::set(context.customer_place().await?, login, give).await?;
+        let mut object = form::write(&saved);
+        let attributed = Attributed::of(context.store().await?, CustomerUser::KIND, Some(&[login.as_str()])).await?;
+        attributed.add_to(login, &mut object);
+        print(&Value::Object(object), context);
         self.thing.tell_set::<CustomerUser>(is_new, context);
         Ok(())
     }
@@ -224,12 +226,13 @@ pub fn tell_probed(owner: &Owner, probed: ProbeResult, context: &Context) -> Res
     Ok(())
 }
 
-fn print(thing: &Value, context: &Context) {
+/// Prints a thing.
+pub fn print(thing: &Value, context: &Context) {
     context.output().document(thing, || text(thing));
 }
 
 /// A thing for people: its short keys a line each, then its texts as they are.
-fn text(thing: &Value) -> String {
+pub fn text(thing: &Value) -> String {
     let mut head = thing.clone();
     let body = head.as_object_mut().and_then(|fields| fields.remove("body"));
     let body = body.as_ref().and_then(Value::as_str).unwrap_or_default();

@@ -2,31 +2,32 @@
 
 use super::output::printable;
 use super::place::CommandPlace;
-use super::{CommandError, Output};
+use super::{CommandError, Output, login};
 use crate::chain::LazySandbox;
 use crate::config;
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::service::configured::Editor;
+use crate::service::customer_users::CustomerPlace;
 use crate::service::in_force;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::{Live, WorkLock, is_daemon_running};
 use postigo_files::data_folder;
+use postigo_model::actor::Actor;
 use postigo_model::configured::{Configuration, ConfigurationVersion};
 use postigo_sandbox::{Asker, RuntimeOptions, child};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 
-/// Who makes changes on the command line: whoever can read the key and write the database is an admin.
-pub const ACTOR: &str = "command line";
-
 /// Where the state lies and how results are printed; opens the store on first use.
 pub struct Context {
     data: PathBuf,
     location: Location,
     key: SecretKey,
+    /// Who makes the changes: whoever can read the key and write the database is an admin.
+    actor: Actor,
     cache: PathBuf,
     guest_memory: OnceLock<u64>,
     json: bool,
@@ -48,6 +49,7 @@ impl Context {
         Self {
             key: SecretKey::at(place.key.unwrap_or_else(|| place.data.join("key"))),
             cache: place.cache.unwrap_or_else(|| place.data.join("cache")),
+            actor: Actor::CommandLine { user: login::user() },
             guest_memory: OnceLock::new(),
             data: place.data,
             location,
@@ -69,6 +71,11 @@ impl Context {
     /// The folder of compiled code (`POSTIGO_CACHE`, else `cache` in the data folder).
     pub fn cache(&self) -> &Path {
         &self.cache
+    }
+
+    /// Whoever runs the command.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
     }
 
     /// The key that secrets are sealed with (`--key`).
@@ -148,13 +155,19 @@ impl Context {
             key: &self.key,
             sandbox: self.sandbox()?,
             asker: Asker::Host,
-            actor: ACTOR,
+            actor: &self.actor,
         })
     }
 
     /// Whoever runs the command, as one who changes the configuration.
     pub async fn editor(&self) -> Result<Editor<'_>, CommandError> {
-        Ok(Editor { place: self.place().await?, machine: None, gives_grants: true })
+        Ok(Editor { place: self.place().await?, machine: None, gives_grants: true, is_trial: false })
+    }
+
+    /// Whoever runs the command, as one who changes customer users.
+    pub async fn customer_place(&self) -> Result<CustomerPlace<'_>, CommandError> {
+        let store = self.store().await?;
+        Ok(CustomerPlace { store, key: &self.key, actor: &self.actor, is_trial: false })
     }
 
     /// After a command, whatever came of it: what root has made in somebody's folder is theirs, so that a daemon that

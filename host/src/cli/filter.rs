@@ -3,11 +3,13 @@
 use super::configured::{NamedThing, ThingList, ThingSet, missing, tell_warnings, told, with_warnings};
 use super::output::{lines, printable, word};
 use super::rows::FoundRows;
+use super::versions::{ThingShow, VersionCommand};
 use super::{CommandError, Context, component, dry_run, upgrade};
 use crate::chain;
+use crate::service::versions::Attributed;
 use crate::service::{configured, filters};
 use crate::store::spool;
-use postigo_model::configured::form::write;
+use postigo_model::configured::form::{ConfiguredKind as _, write};
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::result::FilterOutcome;
 use postigo_model::timestamp::rfc3339;
@@ -23,8 +25,9 @@ const LATEST: i64 = 500;
 pub enum Command {
     /// List the filters in the order in which they run, with how many of the last 500 messages each matched
     List(ThingList),
-    /// Show a filter
-    Show(NamedThing),
+    /// Show a filter, or as a version of it has it
+    #[command(disable_version_flag = true)]
+    Show(ThingShow),
     /// Change keys of a filter, or make a new one: component=match, settings.when='[ … ]', limits.time=100ms
     Set(ThingSet),
     /// Let a filter run
@@ -54,6 +57,8 @@ pub enum Command {
     Rollback(upgrade::Rollback),
     /// Delete a filter
     Delete(NamedThing),
+    #[command(flatten)]
+    Version(VersionCommand),
     /// Run one filter over mails without any side effect
     Test(dry_run::FilterTest),
 }
@@ -62,7 +67,9 @@ impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(wish) => list(&wish, context).await,
-            Self::Show(NamedThing { name }) => show(&name, context).await,
+            Self::Show(ThingShow { thing: NamedThing { name }, version: None }) => show(&name, context).await,
+            Self::Show(earlier) => earlier.run::<Filter>(context).await,
+            Self::Version(command) => command.run::<Filter>(context).await,
             Self::Set(set) => set.run::<Filter>(context).await,
             Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
@@ -82,7 +89,9 @@ async fn list(wish: &ThingList, context: &Context) -> Result<(), CommandError> {
     let found: HashSet<String> =
         configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
     let filters = configuration.filters.values().zip(1..).filter(|(filter, _)| found.contains(&filter.name));
-    let filters = FoundRows::of(filters.map(|(filter, place)| document(filter, place, &matches)), wish.limit);
+    let attributed = Attributed::of(context.store().await?, Filter::KIND, None).await?;
+    let documents = filters.map(|(filter, place)| document(filter, place, &matches, &attributed));
+    let filters = FoundRows::of(documents, wish.limit);
     context.output().list(
         &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],
         &filters.rows,
@@ -122,13 +131,14 @@ async fn latest_matches(context: &Context) -> Result<HashMap<String, (usize, i64
 }
 
 /// A filter with its place in the order of names, and what it did lately.
-fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64)>) -> Value {
+fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64)>, attributed: &Attributed) -> Value {
     let matched = matches.get(&filter.name);
     let mut fields = write(filter);
     fields.insert("order".to_owned(), place.into());
     fields.insert("revision".to_owned(), chain::revision(filter).into());
     fields.insert("matched".to_owned(), matched.map_or(0, |(count, _)| *count).into());
     fields.insert("last_match".to_owned(), matched.map_or(Value::Null, |(_, at)| Value::String(rfc3339(*at))));
+    attributed.add_to(&filter.name, &mut fields);
     Value::Object(fields)
 }
 
@@ -136,7 +146,8 @@ async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
     let configuration = context.configuration().await?;
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
     let (filter, place) = found.ok_or_else(|| CommandError::because(missing::<Filter>(name)))?;
-    let filter = document(filter, place, &latest_matches(context).await?);
+    let attributed = Attributed::of(context.store().await?, Filter::KIND, Some(&[name])).await?;
+    let filter = document(filter, place, &latest_matches(context).await?, &attributed);
     let history = filters::history(context.store().await?, context.key(), name).await?;
     let ran = history.iter().map(|ran| {
         let since = ran.since.as_deref().unwrap_or("before that");

@@ -1,9 +1,10 @@
 //! `queue …`, `response …`: the commands of a kind of configured things, the same for every kind that has no further
 //! ones.
 
-use super::configured::{Common, NamedThing};
+use super::configured::NamedThing;
 use super::former_options::FormerOptions;
 use super::key_values::Changes;
+use super::kind_commands::Common;
 use super::{CommandError, Context};
 use crate::service::configured;
 use clap::error::ErrorKind;

@@ -15,9 +15,11 @@ mod filter;
 mod former_options;
 mod ingest;
 mod key_values;
+mod kind_commands;
 mod kinds;
 mod log;
 mod logging;
+mod login;
 mod moment;
 mod outbound;
 mod output;
@@ -26,6 +28,7 @@ mod place;
 mod printable;
 mod rows;
 mod serve;
+mod settings;
 mod sign_in;
 mod spool;
 mod store;
@@ -33,6 +36,7 @@ mod ticket;
 mod token;
 mod transport;
 mod upgrade;
+mod versions;
 mod writing;
 mod zone;
 
@@ -101,6 +105,9 @@ enum Command {
     /// Outgoing mails that are due, wait or could not be sent
     #[command(subcommand)]
     Outbound(outbound::Command),
+    /// The general settings
+    #[command(subcommand)]
+    Settings(settings::Command),
     /// Tokens for the REST API
     #[command(subcommand)]
     Token(token::Command),
@@ -186,6 +193,7 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
         Command::Transport(command) => command.run(context).await,
         Command::Customer(command) => command.run(context).await,
         Command::Outbound(command) => command.run(context).await,
+        Command::Settings(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
         Command::Store(command) => command.run(context).await,
         Command::Kind(command) => command.run(context).await,

@@ -49,12 +49,12 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Retry(rows) => {
-                outgoing::retry(context.store().await?, rows.ids.clone()).await?;
+                outgoing::retry(context.store().await?, rows.ids.clone(), context.actor()).await?;
                 rows.tell(WHAT, "retried", context);
                 Ok(())
             }
             Self::Cancel(rows) => {
-                outgoing::cancel(context.store().await?, rows.ids.clone()).await?;
+                outgoing::cancel(context.store().await?, rows.ids.clone(), context.actor()).await?;
                 rows.tell(WHAT, "cancelled", context);
                 Ok(())
             }

@@ -13,8 +13,6 @@ use tokio::sync::oneshot;
 
 /// So often is looked whether the browser came back to the daemon.
 const LOOKED_EVERY: Duration = Duration::from_millis(500);
-/// Who began it, for the log.
-const BY: &str = "The command line";
 
 /// `sign-in`
 #[derive(Debug, clap::Args)]
@@ -45,7 +43,7 @@ impl SignIn {
         let flow = self.flow.as_deref().and_then(Flow::named);
         let tokens = context.tokens().await?;
         let sign_ins = sign_ins(context, &tokens).await?;
-        let (begun, wait) = sign_ins.begin(&owner, flow, BY).await?;
+        let (begun, wait) = sign_ins.begin(&owner, flow, context.actor()).await?;
         context.output().document(&serde_json::to_value(&begun)?, || guide(&owner, &begun));
         match wait {
             Some(wait) => by_device(wait).await?,
@@ -61,7 +59,7 @@ impl SignIn {
 impl SignOut {
     pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), CommandError> {
         let owner = owner(self.name);
-        let forgotten = sign_ins(context, &context.tokens().await?).await?.end(&owner, BY).await?;
+        let forgotten = sign_ins(context, &context.tokens().await?).await?.end(&owner, context.actor()).await?;
         context.output().document(&json!({ "forgotten": forgotten }), || {
             if forgotten {
                 format!("The tokens of the {owner} are forgotten.\n")

@@ -57,7 +57,7 @@ impl Command {
                 Ok(())
             }
             Self::Drop(rows) => {
-                messages::drop(context.spool().await?, rows.ids.clone()).await?;
+                messages::drop(context.spool().await?, rows.ids.clone(), context.actor()).await?;
                 rows.tell(WHAT, "dropped", context);
                 Ok(())
             }
@@ -67,7 +67,7 @@ impl Command {
 
 /// Releases messages, and works on them here where no daemon will.
 async fn release(ids: &[i64], context: &Context) -> Result<(), CommandError> {
-    let accounts = messages::release(context.spool().await?, ids.to_vec()).await?;
+    let accounts = messages::release(context.spool().await?, ids.to_vec(), context.actor()).await?;
     if !is_daemon_running(context.data()) {
         for account in accounts {
             super::fetch::work_off(context, &account).await?;

@@ -22,7 +22,7 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self::Create { role, name } = self;
-        let created = tokens::create(context.store().await?, name, role).await;
+        let created = tokens::create(context.store().await?, name, role, context.actor()).await;
         let created = created.map_err(|refused| of_options(refused, str::to_owned))?;
         context.output().document(&serde_json::to_value(&created)?, || format!("{}\n", created.token));
         Ok(())

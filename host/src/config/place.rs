@@ -3,6 +3,7 @@
 use crate::chain::{AskersSandbox, LazySandbox};
 use crate::secret_key::SecretKey;
 use crate::store::Store;
+use postigo_model::actor::Actor;
 use postigo_sandbox::Asker;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub struct ConfigurationPlace<'p> {
     /// On whose behalf the sandbox works.
     pub asker: Asker,
     /// Who makes the change.
-    pub actor: &'p str,
+    pub actor: &'p Actor,
 }
 
 impl ConfigurationPlace<'_> {

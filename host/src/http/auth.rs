@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use postigo_model::actor::Actor;
 use postigo_sandbox::Asker;
 
 /// Longer ones are no tokens of ours and are not even hashed.
@@ -35,8 +36,8 @@ impl Caller {
     }
 
     /// How the caller is noted beside what was changed.
-    pub fn actor(&self) -> String {
-        format!("token {} ({})", self.token, self.name)
+    pub fn actor(&self) -> Actor {
+        Actor::Token { id: self.token, name: self.name.clone() }
     }
 }
 

@@ -198,6 +198,6 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    components::delete(&state.store, &name, caller.role == Role::Admin).await?;
+    components::delete(&state.store, &name, caller.role == Role::Admin, &caller.actor()).await?;
     Ok(no_content())
 }

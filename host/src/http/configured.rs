@@ -20,9 +20,11 @@ use crate::service::ServiceError;
 use crate::service::behind::BEHIND;
 use crate::service::configured::{self as service, Editor, Object, SIGN_IN, SavedChange, WARNINGS};
 use crate::service::in_force;
+use crate::service::versions::{Attributed, DIFFERENCES, without_attribution};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use postigo_model::actor::Actor;
 use postigo_model::configured::Configuration;
 use postigo_model::configured::form::{self, LoadedKind};
 use postigo_model::hexadecimal::hexadecimal;
@@ -36,8 +38,12 @@ pub async fn list<K: LoadedKind>(state: &ApiState, query: ListQuery) -> Result<P
         service::list::<K>(&configuration, query.search.as_deref()).map(|(name, object)| (name, Value::Object(object)));
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     let mut page = Page::cut(found, &page, |(name, _)| name.clone())?;
+    let names: Vec<String> = page.items.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let attributed = Attributed::of(&state.store, K::KIND, Some(&names)).await?;
     for (name, object) in &mut page.items {
         if let Value::Object(object) = object {
+            attributed.add_to(name, object);
             attach_sign_in::<K>(state, &configuration, name, object).await?;
         }
     }
@@ -53,6 +59,8 @@ pub async fn show<K: LoadedKind>(state: &ApiState, headers: &HeaderMap, name: &s
     if names_tag(headers, &header::IF_NONE_MATCH, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
+    let kept = service::kept_name::<K>(name);
+    Attributed::of(&state.store, K::KIND, Some(&[&kept])).await?.add_to(&kept, &mut object);
     attach_sign_in::<K>(state, &configuration, name, &mut object).await?;
     Ok((StatusCode::OK, [(header::ETAG, tag)], axum::Json(object)).into_response())
 }
@@ -77,7 +85,7 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     let actor = caller.actor();
     let saved = service::create::<K>(editor(state, caller, &actor), &without_shown::<K>(body)).await?;
     let name = &saved.value;
-    let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
+    let mut response = answer_thing::<K, _>(state, &saved, name, Object::new(), StatusCode::CREATED).await;
     if let Ok(location) =
         HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT)))
     {
@@ -101,7 +109,7 @@ pub async fn replace<K: LoadedKind>(
         service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
     let status = if saved.value { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer_saved(state, &saved, saved.object::<K>(name), status).await)
+    Ok(answer_thing::<K, _>(state, &saved, name, Object::new(), status).await)
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are
@@ -118,7 +126,7 @@ pub async fn change<K: LoadedKind>(
     let saved =
         service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
-    Ok(answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await)
+    Ok(answer_thing::<K, _>(state, &saved, name, Object::new(), StatusCode::OK).await)
 }
 
 /// Removes a thing.
@@ -140,7 +148,7 @@ pub async fn delete<K: LoadedKind>(
 
 /// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places
 /// in the sandbox.
-pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Editor<'e> {
+pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e Actor) -> Editor<'e> {
     let place = ConfigurationPlace {
         store: &state.store,
         key: &state.key,
@@ -148,20 +156,44 @@ pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Edito
         asker: caller.asker(),
         actor,
     };
-    Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin }
+    Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin, is_trial: false }
+}
+
+/// Answers with a thing that was saved, as it is shown, and with `more` that is told beside it.
+pub async fn answer_thing<K: LoadedKind, T>(
+    state: &ApiState,
+    saved: &SavedChange<T>,
+    name: &str,
+    mut more: Object,
+    status: StatusCode,
+) -> Response {
+    let kept = service::kept_name::<K>(name);
+    match Attributed::of(&state.store, K::KIND, Some(&[&kept])).await {
+        Ok(attributed) => attributed.add_to(&kept, &mut more),
+        // It is saved all the same.
+        Err(error) => tracing::warn!(%error, "who made and changed what was saved could not be read"),
+    }
+    answer_with(state, saved, saved.object::<K>(name), more, status).await
 }
 
 /// Answers with what was saved, and what of it is worth a second look, as soon as all hosts work by it; else with 202,
 /// and with those that do not yet.
-pub async fn answer_saved<T>(
+pub async fn answer_saved<T>(state: &ApiState, saved: &SavedChange<T>, object: Object, status: StatusCode) -> Response {
+    answer_with(state, saved, object, Object::new(), status).await
+}
+
+/// The same, with `more` that is told beside it.
+pub async fn answer_with<T>(
     state: &ApiState,
     saved: &SavedChange<T>,
     mut object: Object,
+    more: Object,
     mut status: StatusCode,
 ) -> Response {
     let not_yet = in_force::take_up(&state.live).await;
     // Of the thing itself, as it is shown from now on.
     let tag = etag(&object);
+    object.extend(more);
     if !saved.warnings.is_empty() {
         let warnings: Vec<PlacedMistake> = saved.warnings.iter().map(refused::warning).collect();
         object.insert(WARNINGS.to_owned(), json!(warnings));
@@ -173,14 +205,16 @@ pub async fn answer_saved<T>(
     (status, [(header::ETAG, tag)], axum::Json(object)).into_response()
 }
 
-/// Takes out of a body what only answers to a change have.
+/// Takes out of a body what only answers have: what is told of a change, and who made and changed the thing.
 pub fn without_notes(fields: &mut Object) {
     fields.remove(BEHIND);
     fields.remove(WARNINGS);
+    fields.remove(DIFFERENCES);
+    without_attribution(fields);
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
-fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
+pub fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
     let same = given.as_str().is_some_and(|given| service::is_same(K::NAME, given, name));
@@ -193,7 +227,7 @@ fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
 
 /// The body without what is only shown, how a sign-in stands and what was told of a change: what was read can be
 /// written.
-fn without_shown<K: LoadedKind>(mut body: Value) -> Value {
+pub fn without_shown<K: LoadedKind>(mut body: Value) -> Value {
     if let Some(fields) = body.as_object_mut() {
         without_notes(fields);
     }
@@ -223,7 +257,7 @@ fn names_tag(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
 }
 
 /// Holds a change to its `If-Match` and `If-None-Match: *`.
-fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), ServiceError> {
+pub fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), ServiceError> {
     let tag = earlier.map(|thing| etag(&form::write(thing))).unwrap_or_default();
     let fresh =
         !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));

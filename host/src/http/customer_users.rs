@@ -2,17 +2,21 @@
 //! configuration.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::body::Json;
+use super::configured::without_notes;
 use super::page::{ListQuery, Page, PageQuery};
 use super::problem::{PlacedMistake, Problem, no_content};
 use super::query::Query;
 use crate::service::configured::Object;
-use crate::service::customer_users;
+use crate::service::customer_users::{self, CustomerPlace};
+use crate::service::versions::Attributed;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use postigo_model::actor::Actor;
 use postigo_model::configured::CustomerUser;
 use postigo_model::configured::form::{ConfiguredKind as _, write};
 use serde_json::Value;
@@ -33,12 +37,20 @@ async fn list(
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
     let rows = customer_users::search(&state.store, search.as_deref(), &after, limit as usize + 1).await?;
-    Ok(Page::of(rows, limit, |customer| customer.login.clone(), |customer| write(&customer)))
+    let logins: Vec<&str> = rows.iter().map(|customer| customer.login.as_str()).collect();
+    let attributed = Attributed::of(&state.store, CustomerUser::KIND, Some(&logins)).await?;
+    let shown = |customer: CustomerUser| {
+        let mut object = write(&customer);
+        attributed.add_to(&customer.login, &mut object);
+        object
+    };
+    Ok(Page::of(rows, limit, |customer| customer.login.clone(), shown))
 }
 
 /// The body with the login that the path gave.
-fn named(login: &str, body: Value) -> Result<Object, Problem> {
+pub fn named(login: &str, body: Value) -> Result<Object, Problem> {
     let mut fields = object(body)?;
+    without_notes(&mut fields);
     if fields.entry("login").or_insert_with(|| Value::String(login.to_owned())).as_str() != Some(login) {
         let sentence = format!("The login in the path is \"{login}\"; a customer user cannot be renamed.");
         return Err(Problem::invalid(vec![PlacedMistake::at("/login", sentence)]));
@@ -53,43 +65,65 @@ fn object(body: Value) -> Result<Object, Problem> {
     }
 }
 
-fn answer(status: StatusCode, customer: &CustomerUser) -> Response {
-    (status, axum::Json(write(customer))).into_response()
+fn place<'p>(state: &'p ApiState, actor: &'p Actor) -> CustomerPlace<'p> {
+    CustomerPlace { store: &state.store, key: &state.key, actor, is_trial: false }
+}
+
+async fn answer(state: &ApiState, status: StatusCode, customer: &CustomerUser) -> Result<Response, Problem> {
+    let mut shown = write(customer);
+    let login = customer.login.as_str();
+    Attributed::of(&state.store, CustomerUser::KIND, Some(&[login])).await?.add_to(login, &mut shown);
+    Ok((status, axum::Json(shown)).into_response())
 }
 
 /// Adds a customer user.
-async fn create(State(state): State<ApiState>, Json(body): Json<Value>) -> Result<Response, Problem> {
-    let customer = customer_users::create(&state.store, &state.key, &object(body)?).await?;
-    Ok(answer(StatusCode::CREATED, &customer))
+async fn create(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<Value>,
+) -> Result<Response, Problem> {
+    let (actor, mut fields) = (caller.actor(), object(body)?);
+    without_notes(&mut fields);
+    let customer = customer_users::create(place(&state, &actor), &fields).await?;
+    answer(&state, StatusCode::CREATED, &customer).await
 }
 
 /// Shows a customer user.
 async fn show(State(state): State<ApiState>, Path(login): Path<String>) -> Result<axum::Json<Object>, Problem> {
-    Ok(axum::Json(write(&customer_users::show(&state.store, &login).await?)))
+    let mut shown = write(&customer_users::show(&state.store, &login).await?);
+    Attributed::of(&state.store, CustomerUser::KIND, Some(&[&login])).await?.add_to(&login, &mut shown);
+    Ok(axum::Json(shown))
 }
 
 /// Puts a whole customer user in the place of this login, or adds it.
 async fn replace(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(login): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
-    let (customer, new) = customer_users::replace(&state.store, &state.key, &login, &named(&login, body)?).await?;
-    Ok(answer(if new { StatusCode::CREATED } else { StatusCode::OK }, &customer))
+    let (customer, new) =
+        customer_users::replace(place(&state, &caller.actor()), &login, &named(&login, body)?).await?;
+    answer(&state, if new { StatusCode::CREATED } else { StatusCode::OK }, &customer).await
 }
 
 /// Changes the keys that the body names; what it leaves out stays.
 async fn change(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(login): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
-    let customer = customer_users::alter(&state.store, &state.key, &login, &named(&login, body)?).await?;
-    Ok(answer(StatusCode::OK, &customer))
+    let customer = customer_users::alter(place(&state, &caller.actor()), &login, &named(&login, body)?).await?;
+    answer(&state, StatusCode::OK, &customer).await
 }
 
-/// Deletes a customer user; tickets keep its login.
-async fn delete(State(state): State<ApiState>, Path(login): Path<String>) -> Result<Response, Problem> {
-    customer_users::delete(&state.store, &login).await?;
+/// Deletes a customer user, and what versions say of them; tickets keep the login.
+async fn delete(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(login): Path<String>,
+) -> Result<Response, Problem> {
+    customer_users::delete(&state.store, &login, &caller.actor()).await?;
     Ok(no_content())
 }

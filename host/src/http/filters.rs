@@ -4,6 +4,7 @@ use super::ApiState;
 use super::auth::Caller;
 use super::configured;
 use super::problem::Problem;
+use crate::service::configured::Object;
 use crate::service::filters;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
@@ -20,7 +21,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 async fn set_validity(state: &ApiState, caller: &Caller, name: &str, valid: Validity) -> Result<Response, Problem> {
     let actor = caller.actor();
     let saved = filters::set_validity(configured::editor(state, caller, &actor), name, valid).await?;
-    Ok(configured::answer_saved(state, &saved, saved.object::<Filter>(name), StatusCode::OK).await)
+    Ok(configured::answer_thing::<Filter, _>(state, &saved, name, Object::new(), StatusCode::OK).await)
 }
 
 /// Lets a filter run.

@@ -43,6 +43,8 @@ mod tokens;
 mod transports;
 mod upgrades;
 mod values;
+mod version_paths;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -88,7 +90,7 @@ pub fn router(state: ApiState) -> Router {
     let (nouns, document) =
         OpenApiRouter::with_openapi(openapi::BaseDocument::openapi()).nest(BASE, nouns()).split_for_parts();
     let document = openapi::complete(&document);
-    let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()));
+    let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()).nest(BASE, versions::routes_of_kinds()));
     // The last is asked first: who it is, then for their body, then for what they want.
     let nouns = nouns
         .layer(DefaultBodyLimit::disable())
@@ -130,6 +132,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(messages::routes())
         .merge(outbound::routes())
         .merge(settings::routes())
+        .merge(versions::routes())
         .merge(sign_in::routes())
         .merge(spool::routes())
         .merge(tickets::routes())

@@ -1,13 +1,14 @@
 //! `/outbound`: the outgoing queue.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
 use super::query::Query;
 use super::raw::raw_mail;
 use crate::service::outgoing::{self, OutgoingDocument, OutgoingWithDeliveries};
 use crate::store::outgoing::OutgoingFilter;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use postigo_model::outgoing::OutgoingStatus;
 use serde::Deserialize;
@@ -77,9 +78,10 @@ async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Respo
 #[utoipa::path(post, path = "/outbound/{id}/retry", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn retry(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    outgoing::retry(&state.store, vec![id]).await?;
+    outgoing::retry(&state.store, vec![id], &caller.actor()).await?;
     Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }
 
@@ -87,8 +89,9 @@ async fn retry(
 #[utoipa::path(post, path = "/outbound/{id}/cancel", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn cancel(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    outgoing::cancel(&state.store, vec![id]).await?;
+    outgoing::cancel(&state.store, vec![id], &caller.actor()).await?;
     Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }

@@ -62,6 +62,14 @@ impl RulesOfKinds {
         if about.is_deletable {
             add(Method::DELETE, about.editors);
         }
+        let versions = format!("{one}/versions");
+        for (method, path, roles) in [
+            (Method::GET, versions.clone(), ANY),
+            (Method::GET, format!("{versions}/{{number}}"), ANY),
+            (Method::POST, format!("{versions}/{{number}}/restore"), about.editors),
+        ] {
+            self.0.push(RoleRule { method, path: Cow::Owned(path), roles });
+        }
     }
 }
 
@@ -95,6 +103,9 @@ const OTHER_RULES: &[RoleRule] = &[
     rule(Method::DELETE, "/transports/{name}/sign-in", ADMINS),
     rule(Method::GET, "/settings", ANY),
     rule(Method::PATCH, "/settings", ADMINS),
+    rule(Method::GET, "/settings/versions", ANY),
+    rule(Method::GET, "/settings/versions/{number}", ANY),
+    rule(Method::POST, "/settings/versions/{number}/restore", ADMINS),
     rule(Method::GET, "/tickets", ANY),
     rule(Method::POST, "/tickets", AGENTS),
     rule(Method::GET, "/tickets/{number}", ANY),

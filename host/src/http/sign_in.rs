@@ -135,18 +135,13 @@ fn sign_ins(state: &ApiState) -> SignIns<'_> {
     SignIns { store: &state.store, key: &state.key, tokens: &state.tokens }
 }
 
-/// The caller, for the log.
-fn by(caller: &Caller) -> String {
-    format!("The token \"{}\"", caller.name)
-}
-
 async fn begin(
     state: &ApiState,
     caller: &Caller,
     owner: Owner,
     new: &SignInRequest,
 ) -> Result<axum::Json<BegunSignIn>, Problem> {
-    let (begun, wait) = sign_ins(state).begin(&owner, new.flow.map(Flow::from), &by(caller)).await?;
+    let (begun, wait) = sign_ins(state).begin(&owner, new.flow.map(Flow::from), &caller.actor()).await?;
     if let Some(wait) = wait {
         // Told in the log and by the state.
         tokio::spawn(async move { caught(WorkKind::SignIn, owner.name(), wait.run()).await });
@@ -159,7 +154,7 @@ async fn show(state: &ApiState, owner: &Owner) -> Result<axum::Json<SignInState>
 }
 
 async fn end(state: &ApiState, caller: &Caller, owner: &Owner) -> Result<Response, Problem> {
-    sign_ins(state).end(owner, &by(caller)).await?;
+    sign_ins(state).end(owner, &caller.actor()).await?;
     Ok(no_content())
 }
 

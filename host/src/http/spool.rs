@@ -1,13 +1,14 @@
 //! `/spool`: messages that wait, are held, failed or were ignored.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::page::{Page, PageQuery};
 use super::problem::{Problem, no_content};
 use super::query::Query;
 use super::raw::raw_mail;
 use crate::service::messages::{self, SpoolDocument};
 use crate::spool::MessageFilter;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use postigo_model::spool::SpoolStatus;
 use serde::Deserialize;
@@ -68,14 +69,22 @@ async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Respo
 
 /// Sends a held, failed or ignored message the whole way again.
 #[utoipa::path(post, path = "/spool/{id}/release", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = SpoolDocument)))]
-async fn release(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<SpoolDocument>, Problem> {
-    messages::release(&state.spool, vec![id]).await?;
+async fn release(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<SpoolDocument>, Problem> {
+    messages::release(&state.spool, vec![id], &caller.actor()).await?;
     Ok(axum::Json(messages::show(&state.spool, id).await?))
 }
 
 /// Drops a message with its bytes.
 #[utoipa::path(delete, path = "/spool/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 204)))]
-async fn drop_message(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    messages::drop(&state.spool, vec![id]).await?;
+async fn drop_message(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    messages::drop(&state.spool, vec![id], &caller.actor()).await?;
     Ok(no_content())
 }

@@ -57,15 +57,23 @@ async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> 
 
 /// Makes a token. The answer shows it, once.
 #[utoipa::path(post, path = "/tokens", tag = TAG, request_body = TokenRequest, responses((status = 201, body = CreatedToken)))]
-async fn create(State(state): State<ApiState>, Json(new): Json<TokenRequest>) -> Result<Response, Problem> {
-    let created = tokens::create(&state.store, new.name, new.role).await?;
+async fn create(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Json(new): Json<TokenRequest>,
+) -> Result<Response, Problem> {
+    let created = tokens::create(&state.store, new.name, new.role, &caller.actor()).await?;
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
 }
 
 /// Deletes a token; requests with it are refused from then on.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 204)))]
-async fn delete(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    tokens::delete(&state.store, id).await?;
+async fn delete(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    tokens::delete(&state.store, id, &caller.actor()).await?;
     Ok(no_content())
 }
 

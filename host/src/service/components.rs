@@ -11,6 +11,7 @@ use crate::secret_key::SecretKey;
 use crate::store::components::{self, ComponentRow, DescriptionSummary, ListedAfter, ListedComponent};
 use crate::store::{Store, StoreError, configuration};
 use bytes::Bytes;
+use postigo_model::actor::Actor;
 use postigo_sandbox::{ComponentDescription, Inspection, shipped};
 use serde_json::Value;
 use std::sync::Arc;
@@ -185,21 +186,21 @@ pub async fn upload(
     key: &SecretKey,
     sandbox: &AskersSandbox,
     bytes: Bytes,
-    by: &str,
+    by: &Actor,
 ) -> Result<Upload, ServiceError> {
     check_size(bytes.len() as u64, largest(store, key).await?)?;
-    Ok(catalogue::upload(store, sandbox, bytes, by).await?)
+    Ok(catalogue::upload(store, sandbox, bytes, &by.to_string()).await?)
 }
 
 /// Lets filters be made of an uploaded component; gives it, and whether it was not activated before. No filter changes.
-pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(ComponentRow, bool), ServiceError> {
-    Ok(catalogue::activate(store, reference, by).await?)
+pub async fn activate(store: &Store, reference: &str, by: &Actor) -> Result<(ComponentRow, bool), ServiceError> {
+    Ok(catalogue::activate(store, reference, &by.to_string()).await?)
 }
 
 /// Deletes an uploaded component that no filter uses or would go back to. Who is no admin deletes only one that is not
-/// activated.
-pub async fn delete(store: &Store, reference: &str, is_admin: bool) -> Result<ComponentRow, ServiceError> {
-    Ok(catalogue::delete(store, reference, is_admin).await?)
+/// activated. `by` is noted beside what its name and version meant.
+pub async fn delete(store: &Store, reference: &str, is_admin: bool, by: &Actor) -> Result<ComponentRow, ServiceError> {
+    Ok(catalogue::delete(store, reference, is_admin, &by.to_string()).await?)
 }
 
 fn missing(reference: &str) -> ServiceError {

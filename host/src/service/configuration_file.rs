@@ -72,6 +72,8 @@ pub async fn apply(
     place: ConfigurationPlace<'_>,
 ) -> Result<AppliedFile, ServiceError> {
     let files = paths.iter().map(|path| GivenFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let actor = place.actor.clone().by_file();
+    let place = ConfigurationPlace { actor: &actor, ..place };
     let mut tries = Tries::default();
     loop {
         let (before, lost) = configuration::load_what_opens(place.store, place.key).await?;

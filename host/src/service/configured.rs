@@ -33,9 +33,11 @@ pub struct Editor<'e> {
     pub machine: Option<&'e Machine>,
     /// Whether filters may be given grants that only an admin gives.
     pub gives_grants: bool,
+    /// Whether the change is only tried: everything is checked, and nothing is saved.
+    pub is_trial: bool,
 }
 
-/// A change that was saved.
+/// A change that was saved, or tried.
 pub struct SavedChange<T> {
     /// What the change gave.
     pub value: T,
@@ -80,10 +82,14 @@ pub(super) fn mentions(value: &Value, text: &str) -> bool {
     }
 }
 
+/// The name by which a thing is kept: of a system address the one of all its spellings.
+pub fn kept_name<K: ConfiguredKind>(name: &str) -> String {
+    if K::NAME == ADDRESS { String::from(Mailbox::of(name)) } else { name.to_owned() }
+}
+
 /// Finds a thing by name; a system address in any of its spellings.
 pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, ServiceError> {
-    let things = K::all(configuration);
-    let found = if K::NAME == ADDRESS { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
+    let found = K::all(configuration).get(&kept_name::<K>(name));
     found.ok_or_else(|| ServiceError::Missing { what: what::<K>(), name: name.to_owned() })
 }
 
@@ -96,7 +102,7 @@ pub fn is_same(key: &str, name: &str, other: &str) -> bool {
 const ADDRESS: &str = "address";
 
 /// The fields with the name in the spelling in which the thing is stored, which a change of other keys leaves alone.
-fn in_stored_spelling<K: LoadedKind>(mut fields: Value, earlier: Option<&K>) -> Value {
+pub(super) fn in_stored_spelling<K: LoadedKind>(mut fields: Value, earlier: Option<&K>) -> Value {
     if let (Some(stored), Some(given)) =
         (earlier.and_then(|earlier| form::write(earlier).shift_remove(K::NAME)), fields.get_mut(K::NAME))
         && let (Some(one), Some(other)) = (stored.as_str(), given.as_str())
@@ -232,11 +238,11 @@ pub async fn change<T>(
 }
 
 /// The same; `edit` gives what is wrong with what it was given, too. With any mistake nothing is saved.
-async fn change_given<T>(
+pub(super) async fn change_given<T>(
     editor: Editor<'_>,
     edit: impl Fn(&mut Configuration) -> Result<(T, Vec<ThingMistake>), ServiceError>,
 ) -> Result<SavedChange<T>, ServiceError> {
-    let Editor { place, machine, gives_grants } = editor;
+    let Editor { place, machine, gives_grants, is_trial } = editor;
     let mut tries = Tries::default();
     loop {
         let before = configuration::load(place.store, place.key).await?;
@@ -255,6 +261,9 @@ async fn change_given<T>(
             }
         }
         let warnings = config::second_look(&before, &after);
+        if is_trial {
+            return Ok(SavedChange { value, configuration: after, warnings });
+        }
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
             after.version = version;
             return Ok(SavedChange { value, configuration: after, warnings });
@@ -278,11 +287,11 @@ pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<Configura
     ServiceError::Mistakes(given(kind, name, problems))
 }
 
-fn given(kind: &'static str, name: &str, problems: Vec<ConfigurationMistake>) -> Vec<ThingMistake> {
+pub(super) fn given(kind: &'static str, name: &str, problems: Vec<ConfigurationMistake>) -> Vec<ThingMistake> {
     problems.into_iter().map(|problem| ThingMistake::given(kind, name, problem.pointer, problem.sentence)).collect()
 }
 
-fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
+pub(super) fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
     let name = thing.name();
     K::all_mut(configuration).insert(name.clone(), thing);
     name

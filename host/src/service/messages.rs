@@ -8,6 +8,7 @@ use super::{ServiceError, configured, names};
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
+use postigo_model::actor::Actor;
 use postigo_model::configured::Account;
 use postigo_model::result::{MessageResult, MessageStatus};
 use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
@@ -169,17 +170,17 @@ pub async fn raw(spool: &Spool, id: i64) -> Result<Vec<u8>, ServiceError> {
     Ok(spool.raw(id).await?)
 }
 
-/// Sends held, failed or ignored messages the whole way again; gives the accounts that have something to do by that.
-pub async fn release(spool: &Spool, ids: Vec<i64>) -> Result<BTreeSet<String>, ServiceError> {
+/// Sends held, failed or ignored messages the whole way again, noted as done by `by`; gives the accounts that have something to do by that.
+pub async fn release(spool: &Spool, ids: Vec<i64>, by: &Actor) -> Result<BTreeSet<String>, ServiceError> {
     let mut accounts = BTreeSet::new();
     for id in &ids {
         accounts.extend(spool.show(*id).await?.map(|message| message.account));
     }
-    spool.release(ids).await?;
+    spool.release(ids, by).await?;
     Ok(accounts)
 }
 
-/// Drops messages with their bytes.
-pub async fn drop(spool: &Spool, ids: Vec<i64>) -> Result<(), ServiceError> {
-    Ok(spool.drop(ids).await?)
+/// Drops messages with their bytes, noted as done by `by`.
+pub async fn drop(spool: &Spool, ids: Vec<i64>, by: &Actor) -> Result<(), ServiceError> {
+    Ok(spool.drop(ids, by).await?)
 }

@@ -23,5 +23,6 @@ pub mod sign_in;
 pub mod tickets;
 pub mod tokens;
 pub mod upgrades;
+pub mod versions;
 
 pub use error::{ServiceError, ThingMistake};

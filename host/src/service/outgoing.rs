@@ -5,8 +5,9 @@ mod document;
 pub use document::{OutgoingDocument, OutgoingWithDeliveries};
 
 use super::ServiceError;
-use crate::store::Store;
 use crate::store::outgoing::{self, OutgoingFilter};
+use crate::store::{Store, WriteWork};
+use postigo_model::actor::Actor;
 use postigo_model::timestamp::now;
 
 /// Outgoing mails in the order in which they were decided.
@@ -27,14 +28,18 @@ pub async fn raw(store: &Store, id: i64) -> Result<Vec<u8>, ServiceError> {
 }
 
 /// Has mails tried at once that wait, were given up, are uncertain or were cancelled; for the recipients that they did
-/// not reach.
-pub async fn retry(store: &Store, ids: Vec<i64>) -> Result<(), ServiceError> {
-    Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?)
+/// not reach. Noted as done by `by`.
+pub async fn retry(store: &Store, ids: Vec<i64>, by: &Actor) -> Result<(), ServiceError> {
+    let retry: WriteWork<(Vec<i64>, Actor, i64), ()> =
+        |(ids, by, now), connection| Box::pin(outgoing::retry(connection, ids, by, *now));
+    Ok(store.write((ids, by.clone(), now()), retry).await?)
 }
 
-/// Ends mails that are due or wait: they are not sent.
-pub async fn cancel(store: &Store, ids: Vec<i64>) -> Result<(), ServiceError> {
-    Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?)
+/// Ends mails that are due or wait: they are not sent. Noted as done by `by`.
+pub async fn cancel(store: &Store, ids: Vec<i64>, by: &Actor) -> Result<(), ServiceError> {
+    let cancel: WriteWork<(Vec<i64>, Actor, i64), ()> =
+        |(ids, by, now), connection| Box::pin(outgoing::cancel(connection, ids, by, *now));
+    Ok(store.write((ids, by.clone(), now()), cancel).await?)
 }
 
 fn missing(what: &str, id: i64) -> ServiceError {

@@ -5,6 +5,7 @@ use super::{ServiceError, configured};
 use crate::oauth2::{BegunSignIn, DeviceWait, Flow, OAuth2Error, Owner, SignInProgress, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
 use crate::store::Store;
+use postigo_model::actor::Actor;
 use std::sync::Arc;
 
 /// Where sign-ins are kept.
@@ -26,10 +27,10 @@ impl SignIns<'_> {
         self,
         owner: &Owner,
         flow: Option<Flow>,
-        by: &str,
+        by: &Actor,
     ) -> Result<(BegunSignIn, Option<DeviceWait>), ServiceError> {
         let configuration = configured::load(self.store, self.key).await?;
-        Ok(self.tokens.begin_sign_in(&configuration, owner, flow, by).await?)
+        Ok(self.tokens.begin_sign_in(&configuration, owner, flow, &told(by)).await?)
     }
 
     /// How an owner's sign-in stands.
@@ -41,8 +42,8 @@ impl SignIns<'_> {
 
     /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not
     /// matter; where nothing was forgotten, an owner that is not there, or does not sign in by OAuth2, is refused.
-    pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, ServiceError> {
-        if self.tokens.sign_out(owner, by).await? {
+    pub async fn end(self, owner: &Owner, by: &Actor) -> Result<bool, ServiceError> {
+        if self.tokens.sign_out(owner, &told(by)).await? {
             return Ok(true);
         }
         let configuration = configured::load(self.store, self.key).await?;
@@ -61,6 +62,18 @@ impl SignIns<'_> {
     /// How a sign-in that was begun has gone on; `id` is that of [`BegunSignIn`].
     pub async fn outcome(self, id: &str) -> Result<SignInProgress, ServiceError> {
         Ok(self.tokens.outcome(id).await?)
+    }
+}
+
+/// Who it was, as a sentence of the log begins.
+fn told(by: &Actor) -> String {
+    match by {
+        Actor::Daemon => "The daemon".to_owned(),
+        Actor::Token { .. } | Actor::CommandLine { .. } | Actor::File { .. } => {
+            let noted = by.to_string();
+            let (first, rest) = noted.split_at(noted.chars().next().map_or(0, char::len_utf8));
+            format!("The {}{rest}", first.to_lowercase())
+        }
     }
 }
 
@@ -83,8 +96,8 @@ mod tests {
         for name in ["gone", Account::LOCAL] {
             let owner = Owner::Account(name.to_owned());
             signed_in(&store, &owner.key(), "", new.clone()).await.unwrap();
-            assert!(sign_ins.end(&owner, "Somebody").await.unwrap(), "{name}");
-            assert!(sign_ins.end(&owner, "Somebody").await.is_err(), "{name}");
+            assert!(sign_ins.end(&owner, &Actor::Daemon).await.unwrap(), "{name}");
+            assert!(sign_ins.end(&owner, &Actor::Daemon).await.is_err(), "{name}");
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::store::access::{self, AccessTokenRow, NewAccessToken};
 use crate::store::{Store, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postigo_model::actor::Actor;
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::role::Role;
 use postigo_model::timestamp::{now, rfc3339};
@@ -32,6 +33,9 @@ pub struct TokenDocument {
     /// RFC 3339, UTC.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// Who made it; null where it was not noted.
+    #[schema(required)]
+    pub created_by: Option<String>,
     /// RFC 3339, UTC, exact to a minute; null: never.
     #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
@@ -68,13 +72,14 @@ impl From<AccessTokenRow> for TokenDocument {
             name: row.name,
             role: row.role,
             created_at: rfc3339(row.created_at),
+            created_by: row.created_by,
             last_used_at: row.last_used_at.map(rfc3339),
         }
     }
 }
 
-/// Makes a token, and stores its digest alone. `name` says what it is for.
-pub async fn create(store: &Store, name: String, role: Role) -> Result<CreatedToken, ServiceError> {
+/// Makes a token, and stores its digest alone. `name` says what it is for; `actor` is who makes it.
+pub async fn create(store: &Store, name: String, role: Role, actor: &Actor) -> Result<CreatedToken, ServiceError> {
     if name.trim().is_empty() || name.chars().count() > LONGEST_NAME {
         let clause = format!("A token's name has 1 to {LONGEST_NAME} characters.");
         return Err(ServiceError::Mistakes(vec![ThingMistake::given("token", &name, "/name", clause)]));
@@ -84,8 +89,13 @@ pub async fn create(store: &Store, name: String, role: Role) -> Result<CreatedTo
         ServiceError::Failed(format!("No token was made, since the operating system gave no random bytes: {error}"))
     })?;
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
-    let new =
-        NewAccessToken { name: name.clone(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
+    let new = NewAccessToken {
+        name: name.clone(),
+        digest: digest(&token),
+        role: role.name().to_owned(),
+        created_at: now(),
+        created_by: actor.to_string(),
+    };
     Ok(CreatedToken { id: access::insert_token(store, new).await?, name, role, token })
 }
 
@@ -95,8 +105,10 @@ pub async fn list(store: &Store, after: i64, limit: i64) -> Result<Vec<TokenDocu
 }
 
 /// Deletes a token; requests with it are refused from then on.
-pub async fn delete(store: &Store, id: i64) -> Result<(), ServiceError> {
+pub async fn delete(store: &Store, id: i64, actor: &Actor) -> Result<(), ServiceError> {
     if access::delete_token(store, id).await? {
+        // Its row is gone, so that this is all that is left of it.
+        tracing::info!(token = id, %actor, "a token was deleted");
         return Ok(());
     }
     Err(ServiceError::Missing { what: "token".to_owned(), name: id.to_string() })

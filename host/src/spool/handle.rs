@@ -9,6 +9,7 @@ use crate::store::{Engine, Store, StoreError};
 use crate::store::{claims, leases};
 use bytes::Bytes;
 use postigo_files::data_folder;
+use postigo_model::actor::Actor;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::hexadecimal::hexadecimal;
@@ -428,16 +429,19 @@ impl Spool {
     }
 
     /// Sends held, failed and ignored messages the whole way again; all or none.
-    pub async fn release(&self, ids: Vec<i64>) -> Result<(), StoreError> {
-        self.store.write(ids, |ids, connection| Box::pin(rows::release(connection, ids))).await?;
+    pub async fn release(&self, ids: Vec<i64>, by: &Actor) -> Result<(), StoreError> {
+        let input = (ids, by.clone());
+        self.store.write(input, |(ids, by), connection| Box::pin(rows::release(connection, ids, by))).await?;
         self.tell_change();
         Ok(())
     }
 
     /// Drops waiting, held, failed and ignored messages with their bytes; all or none. A source that names one again is
     /// still told that it is known.
-    pub async fn drop(&self, ids: Vec<i64>) -> Result<(), StoreError> {
-        let objects = self.store.write(ids, |ids, connection| Box::pin(rows::remove(connection, ids))).await?;
+    pub async fn drop(&self, ids: Vec<i64>, by: &Actor) -> Result<(), StoreError> {
+        let input = (ids, by.clone());
+        let objects =
+            self.store.write(input, |(ids, by), connection| Box::pin(rows::remove(connection, ids, by))).await?;
         for name in objects {
             self.objects.delete(&name).await?;
         }

@@ -15,6 +15,8 @@ pub struct AccessTokenRow {
     pub role: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
+    /// Who made it; none where it was not noted.
+    pub created_by: Option<String>,
     /// Milliseconds since the epoch, exact to a minute; none: never.
     pub last_used_at: Option<i64>,
 }
@@ -30,6 +32,8 @@ pub struct NewAccessToken {
     pub role: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
+    /// Who makes it.
+    pub created_by: String,
 }
 
 /// So long, in milliseconds, a token's last use is not written again: a busy client must not cost a commit a request.
@@ -41,6 +45,7 @@ fn token(row: &AnyRow) -> Result<AccessTokenRow, sqlx::Error> {
         name: row.try_get("name")?,
         role: row.try_get("role")?,
         created_at: row.try_get("created_at")?,
+        created_by: row.try_get("created_by")?,
         last_used_at: row.try_get("last_used_at")?,
     })
 }
@@ -52,11 +57,12 @@ pub async fn insert_token(store: &Store, new: NewAccessToken) -> Result<i64, Sto
 
 async fn insert(new: &NewAccessToken, connection: &mut AnyConnection) -> Result<i64, StoreError> {
     let row =
-        sqlx::query("INSERT INTO access_token (name, digest, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id")
+        sqlx::query("INSERT INTO access_token (name, digest, role, created_at, created_by) VALUES ($1, $2, $3, $4, $5) RETURNING id")
             .bind(&new.name)
             .bind(&new.digest)
             .bind(&new.role)
             .bind(new.created_at)
+            .bind(&new.created_by)
             .fetch_one(connection)
             .await?;
     Ok(row.try_get("id")?)
@@ -66,10 +72,11 @@ async fn insert(new: &NewAccessToken, connection: &mut AnyConnection) -> Result<
 /// would have to invert SHA-256.
 pub async fn find_token(store: &Store, digest: &str) -> Result<Option<AccessTokenRow>, StoreError> {
     let mut connection = store.read().await?;
-    let row = sqlx::query("SELECT id, name, role, created_at, last_used_at FROM access_token WHERE digest = $1")
-        .bind(digest)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT id, name, role, created_at, created_by, last_used_at FROM access_token WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(&mut *connection)
+            .await?;
     Ok(row.as_ref().map(token).transpose()?)
 }
 
@@ -77,7 +84,7 @@ pub async fn find_token(store: &Store, digest: &str) -> Result<Option<AccessToke
 pub async fn list_tokens(store: &Store, after: i64, limit: i64) -> Result<Vec<AccessTokenRow>, StoreError> {
     let mut connection = store.read().await?;
     let rows = sqlx::query(
-        "SELECT id, name, role, created_at, last_used_at FROM access_token WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, name, role, created_at, created_by, last_used_at FROM access_token WHERE id > $1 ORDER BY id LIMIT $2",
     )
     .bind(after)
     .bind(limit)

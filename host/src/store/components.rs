@@ -242,9 +242,16 @@ pub async fn activate(store: &Store, digest: &str, by: &str, at: i64) -> Result<
 }
 
 /// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names
-/// them. Unless `even_activated`, only one that is not activated. Its name and version go on meaning it.
-pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<DeletionResult, StoreError> {
-    store.write((digest.to_owned(), even_activated), remove).await
+/// them. Unless `even_activated`, only one that is not activated. Its name and version go on meaning it; `by` is noted
+/// beside them as who deleted it, and when.
+pub async fn delete(
+    store: &Store,
+    digest: &str,
+    even_activated: bool,
+    by: &str,
+    at: i64,
+) -> Result<DeletionResult, StoreError> {
+    store.write((digest.to_owned(), even_activated, by.to_owned(), at), remove).await
 }
 
 fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
@@ -272,10 +279,12 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
                  Nothing was uploaded."
             )));
         }
-        if let Some(other) = meant_before(connection, description).await?.filter(|digest| *digest != description.digest)
+        if let Some((other, by)) =
+            meant_before(connection, description).await?.filter(|(digest, _)| *digest != description.digest)
         {
+            let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
             return Err(StoreError::Conflict(format!(
-                "{title} was another component, sha256:{other}, which was deleted. A version means the same bytes for good: give this one \
+                "{title} was another component, sha256:{other}, which was deleted{by}. A version means the same bytes for good: give this one \
                  another version. Nothing was uploaded."
             )));
         }
@@ -300,14 +309,14 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
     })
 }
 
-/// The digest that this name and version had before it was deleted.
+/// The digest that this name and version had before it was deleted, and who deleted it, where that was noted.
 async fn meant_before(
     connection: &mut AnyConnection,
     description: &ComponentDescription,
-) -> Result<Option<String>, StoreError> {
-    let row = sqlx::query("SELECT digest FROM deleted_component WHERE name = $1 AND version = $2");
+) -> Result<Option<(String, Option<String>)>, StoreError> {
+    let row = sqlx::query("SELECT digest, deleted_by FROM deleted_component WHERE name = $1 AND version = $2");
     let row = row.bind(&description.name).bind(&description.version).fetch_optional(connection).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+    Ok(row.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
 }
 
 /// Writes down anew what a component says of itself, where that was changed by hand. It is as good as its bytes: they
@@ -365,11 +374,11 @@ fn set_activated<'c>(
 }
 
 fn remove<'c>(
-    input: &'c (String, bool),
+    input: &'c (String, bool, String, i64),
     connection: &'c mut AnyConnection,
 ) -> BoxFuture<'c, Result<DeletionResult, StoreError>> {
     Box::pin(async move {
-        let (digest, even_activated) = input;
+        let (digest, even_activated, by, at) = input;
         // Whoever made a filter of it meanwhile comes second, and finds that the configuration has changed.
         touch(&mut *connection).await?;
         let row = sqlx::query("SELECT activated_at FROM component WHERE digest = $1")
@@ -400,10 +409,13 @@ fn remove<'c>(
         // Whoever wrote `name@version` down, in a file or another gate, meant these bytes. One whose name and version
         // are another's was never meant by them.
         sqlx::query(
-            "INSERT INTO deleted_component (name, version, digest) \
-             SELECT name, version, digest FROM component WHERE digest = $1 AND title IS NOT NULL ON CONFLICT (name, version) DO NOTHING",
+            "INSERT INTO deleted_component (name, version, digest, deleted_at, deleted_by) \
+             SELECT name, version, digest, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM component WHERE digest = $1 AND title IS NOT NULL \
+             ON CONFLICT (name, version) DO UPDATE SET deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by",
         )
         .bind(digest)
+        .bind(*at)
+        .bind(by)
         .execute(&mut *connection)
         .await?;
         sqlx::query("DELETE FROM component WHERE digest = $1").bind(digest).execute(connection).await?;
@@ -458,12 +470,13 @@ mod tests {
                 ..Filter::default()
             };
             after.filters.insert(digest.clone(), filter);
-            let save = configuration::save(&store, &key, &before, &after, Vec::new(), "a test");
+            let save =
+                configuration::save(&store, &key, &before, &after, Vec::new(), &postigo_model::actor::Actor::Daemon);
             // In turns, who is first in the queue differs.
             let (saved, deleted) = if round % 2 == 0 {
-                tokio::join!(save, delete(&store, &digest, true))
+                tokio::join!(save, delete(&store, &digest, true, "an admin", 3))
             } else {
-                let (deleted, saved) = tokio::join!(delete(&store, &digest, true), save);
+                let (deleted, saved) = tokio::join!(delete(&store, &digest, true, "an admin", 3), save);
                 (saved, deleted)
             };
             match (saved, deleted) {
@@ -485,7 +498,7 @@ mod tests {
         assert!(activate(&store, "one", "an admin", 2).await.unwrap());
         assert!(!activate(&store, "one", "another", 3).await.unwrap());
         assert_eq!(uploaded(&store).await.unwrap()[0].activated_by.as_deref(), Some("an admin"));
-        assert_eq!(delete(&store, "one", false).await.unwrap(), DeletionResult::Activated);
+        assert_eq!(delete(&store, "one", false, "an admin", 3).await.unwrap(), DeletionResult::Activated);
         assert!(matches!(activate(&store, "two", "an admin", 2).await, Err(StoreError::NotFound(_))));
     }
 
@@ -497,7 +510,7 @@ mod tests {
             store.execute(format!("{insert} ('{digest}', 'urgent', '1.0.0', {title}, '{{}}', '', 1)")).await;
         }
         for digest in ["two", "one"] {
-            assert_eq!(delete(&store, digest, true).await.unwrap(), DeletionResult::Done);
+            assert_eq!(delete(&store, digest, true, "an admin", 3).await.unwrap(), DeletionResult::Done);
         }
         let refused = upload(&store, new("1.0.0", "two")).await;
         assert!(
@@ -614,7 +627,10 @@ mod tests {
             !upload_component(&store, described("a", 1), vec![0], 1).await.unwrap(),
             "one that is there may come again"
         );
-        assert_eq!(delete(&store, &described("a", 1).digest, false).await.unwrap(), DeletionResult::Done);
+        assert_eq!(
+            delete(&store, &described("a", 1).digest, false, "an admin", 3).await.unwrap(),
+            DeletionResult::Done
+        );
         assert!(upload_component(&store, described("a", 9_999), vec![0], 1).await.unwrap());
     }
 }

@@ -1,10 +1,13 @@
 //! What is configured, as rows: one for every thing, in the form of the configuration file.
 
+use super::configured_versions::{self, Change, ChangeAct, SETTINGS, ThingChange};
 use super::filter_components::{self, FilterMakeup, Move};
-use super::{Engine, Store, StoreError, counters};
+use super::{Engine, Store, StoreError, counters, customers};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
+use postigo_model::actor::Actor;
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind, in_clear, read, read_fields, write};
+use postigo_model::configured::key_difference::key_differences;
 use postigo_model::configured::{
     Configuration, ConfigurationVersion, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds,
 };
@@ -12,9 +15,6 @@ use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
-
-/// The kind of the row that has the general settings.
-const SETTINGS: &str = "settings";
 
 /// The version of the configuration, as two expressions of a statement that does something by it. [`read_version`]
 /// reads them.
@@ -96,26 +96,33 @@ pub async fn has_secrets(store: &Store) -> Result<bool, StoreError> {
 }
 
 /// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs.
-/// `customers` are created or updated beside it. `actor` is who made the change; it is noted with the components that
-/// filters run. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
+/// `customers` are created or updated beside it. `actor` is who made the change; it is noted with every thing that
+/// changes, as a version of it, and with the components that filters run. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
 pub async fn save(
     store: &Store,
     key: &SecretKey,
     before: &Configuration,
     after: &Configuration,
     customers: Vec<CustomerUser>,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<ConfigurationVersion, StoreError> {
     let mut change = SaveChange {
         expected: before.version,
-        customers,
         stamp: stamp()?,
-        actor: actor.to_owned(),
+        put: Vec::new(),
+        remove: Vec::new(),
+        customers,
+        moves: Vec::new(),
+        noted: Vec::new(),
+        actor: actor.clone(),
         at: postigo_model::timestamp::now(),
-        ..SaveChange::default()
+        kept_versions: after.settings.kept_versions,
     };
     if before.settings != after.settings {
-        change.put(SETTINGS, String::new(), write(&after.settings), Map::new());
+        let written = write(&after.settings);
+        let earlier = write(&before.settings);
+        change.note((SETTINGS, ""), ChangeAct::Changed, &earlier, Some(&written), ThingSecrets::default());
+        change.put(SETTINGS, String::new(), written, Map::new());
     }
     let mut writing = ChangeWriter { change, before, after, key, result: Ok(()) };
     visit_kinds(&mut writing);
@@ -146,6 +153,11 @@ pub async fn touch(connection: &mut AnyConnection) -> Result<(), StoreError> {
 pub(super) async fn lock(connection: &mut AnyConnection) -> Result<(), StoreError> {
     sqlx::query("UPDATE config_version SET version = version WHERE id = 1").execute(connection).await?;
     Ok(())
+}
+
+/// Number of the version of the configuration, as this transaction sees it.
+pub(super) async fn number(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(connection).await?.try_get(0)?)
 }
 
 /// A row of `configured`.
@@ -294,7 +306,6 @@ impl ConfiguredRow {
 }
 
 /// What a save does.
-#[derive(Default)]
 struct SaveChange {
     expected: ConfigurationVersion,
     /// Of the version that it makes.
@@ -304,8 +315,38 @@ struct SaveChange {
     customers: Vec<CustomerUser>,
     /// Filters whose component becomes another.
     moves: Vec<Move>,
-    actor: String,
+    /// What becomes of things, customer users aside, for their versions.
+    noted: Vec<ThingChange>,
+    actor: Actor,
     at: i64,
+    /// So many versions of each thing are kept.
+    kept_versions: u32,
+}
+
+/// The names of a thing's secrets.
+#[derive(Default)]
+struct ThingSecrets {
+    /// Those that were set, changed or taken away.
+    changed: Vec<String>,
+    /// Those that it has.
+    has: Vec<String>,
+}
+
+impl ThingSecrets {
+    fn of<K: LoadedKind>(before: Option<&K>, after: Option<&K>) -> Self {
+        let all = |thing: Option<&K>| -> BTreeMap<&'static str, Secret> {
+            let mut thing = thing.cloned().unwrap_or_default();
+            let secrets = thing.secrets().into_iter();
+            secrets.filter_map(|(field, secret)| Some((field, secret.clone()?))).collect()
+        };
+        let (before, after) = (all(before), all(after));
+        let mut changed: Vec<&'static str> = before.keys().chain(after.keys()).copied().collect();
+        changed.sort_unstable();
+        changed.dedup();
+        changed.retain(|field| before.get(field) != after.get(field));
+        let names = |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect();
+        Self { changed: names(changed), has: names(after.into_keys().collect()) }
+    }
 }
 
 /// Notes what differs, kind by kind.
@@ -343,6 +384,28 @@ impl SaveChange {
         self.put.push(PutRow { kind, name, body, secrets, digest: String::new() });
     }
 
+    /// Notes what becomes of a thing: what it is, none where it is gone, and what that differs from.
+    fn note(
+        &mut self,
+        (kind, name): (&'static str, &str),
+        act: ChangeAct,
+        before: &Map<String, Value>,
+        after: Option<&Map<String, Value>>,
+        secrets: ThingSecrets,
+    ) {
+        let differing = after.map(|after| key_differences(before, after)).unwrap_or_default();
+        let keys = differing.into_iter().map(|found| found.key).collect();
+        self.noted.push(ThingChange {
+            kind,
+            name: name.to_owned(),
+            act,
+            body: after.map(|after| Value::Object(after.clone()).to_string()),
+            keys,
+            secrets: secrets.changed,
+            has_secrets: secrets.has,
+        });
+    }
+
     /// What the filters that are written are made of: their rows keep the digest, and what is another than before is
     /// noted.
     fn components(&mut self, before: &Configuration, after: &Configuration) {
@@ -377,9 +440,18 @@ impl SaveChange {
                     sealed.insert(field.to_owned(), Value::String(text));
                 }
             }
-            self.put(K::KIND, name.clone(), write(thing), sealed);
+            let (earlier, written) = (before.get(name), write(thing));
+            let secrets = ThingSecrets::of(earlier, Some(thing));
+            let act = if earlier.is_none() { ChangeAct::Created } else { ChangeAct::Changed };
+            // Of what is new the keys are told that say more than their defaults.
+            let from = earlier.map_or_else(|| write(&K::default()), write);
+            self.note((K::KIND, name), act, &from, Some(&written), secrets);
+            self.put(K::KIND, name.clone(), written, sealed);
         }
-        self.remove.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| (K::KIND, name.clone())));
+        for (name, gone) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {
+            self.note((K::KIND, name), ChangeAct::Deleted, &write(gone), None, ThingSecrets::of(Some(gone), None));
+            self.remove.push((K::KIND, name.clone()));
+        }
         Ok(())
     }
 }
@@ -402,6 +474,12 @@ fn carry_out<'c>(
         let version = version.ok_or_else(|| {
             StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into())
         })?;
+        let mut noted = change.noted.clone();
+        noted.extend(changed_customers(connection, &change.customers).await?);
+        let made =
+            Change { actor: &change.actor, at: change.at, configuration: version.number, kept: change.kept_versions };
+        configured_versions::note(connection, &noted, made).await?;
+        let actor = change.actor.to_string();
         for (kind, name) in &change.remove {
             sqlx::query("DELETE FROM configured WHERE kind = $1 AND name = $2")
                 .bind(*kind)
@@ -414,7 +492,7 @@ fn carry_out<'c>(
         }
         for PutRow { kind, name, body, secrets, digest } in &change.put {
             sqlx::query(
-                "INSERT INTO configured (kind, name, body, secrets, digest) VALUES ($1, $2, $3, $4, $5) \
+                "INSERT INTO configured (kind, name, body, secrets, digest, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                  ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, secrets = excluded.secrets, digest = excluded.digest",
             )
             .bind(*kind)
@@ -422,16 +500,18 @@ fn carry_out<'c>(
             .bind(body)
             .bind(secrets)
             .bind(digest)
+            .bind(change.at)
+            .bind(&actor)
             .execute(&mut *connection)
             .await?;
         }
         for moved in &change.moves {
-            filter_components::note(connection, moved, &change.actor, change.at).await?;
+            filter_components::note(connection, moved, &actor, change.at).await?;
         }
         for customer in &change.customers {
             sqlx::query(
-                "INSERT INTO customer_user (login, email, email_folded, customer_number, first_name, last_name, language) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                "INSERT INTO customer_user (login, email, email_folded, customer_number, first_name, last_name, language, created_at, created_by) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
                  ON CONFLICT (login) DO UPDATE SET email = excluded.email, email_folded = excluded.email_folded, \
                  customer_number = excluded.customer_number, first_name = excluded.first_name, last_name = excluded.last_name, \
                  language = excluded.language",
@@ -443,11 +523,61 @@ fn carry_out<'c>(
             .bind(&customer.first_name)
             .bind(&customer.last_name)
             .bind(&customer.language)
+            .bind(change.at)
+            .bind(&actor)
             .execute(&mut *connection)
             .await?;
         }
         Ok(version)
     })
+}
+
+/// What becomes of customer users, for their versions.
+async fn changed_customers(
+    connection: &mut AnyConnection,
+    customers: &[CustomerUser],
+) -> Result<Vec<ThingChange>, StoreError> {
+    let logins = customers.iter().map(|customer| customer.login.clone()).collect();
+    let before = customers::with_logins(connection, logins).await?;
+    let changed = customers.iter().filter(|customer| before.get(&customer.login) != Some(*customer));
+    let change = |customer: &CustomerUser| {
+        let (earlier, written) = (before.get(&customer.login).map(write), write(customer));
+        let from = earlier.clone().unwrap_or_else(|| write(&CustomerUser::default()));
+        let keys = key_differences(&from, &written).into_iter().map(|found| found.key).collect();
+        ThingChange {
+            kind: CustomerUser::KIND,
+            name: customer.login.clone(),
+            act: if earlier.is_none() { ChangeAct::Created } else { ChangeAct::Changed },
+            body: Some(configured_versions::text(customer)),
+            keys,
+            secrets: Vec::new(),
+            has_secrets: Vec::new(),
+        }
+    };
+    Ok(changed.map(change).collect())
+}
+
+/// Deletes a customer user, with what versions say of them but who deleted them; whether there was one.
+pub async fn delete_customer(store: &Store, login: &str, actor: &Actor) -> Result<bool, StoreError> {
+    type Input = (String, Actor);
+    fn work<'c>(
+        (login, actor): &'c Input,
+        connection: &'c mut AnyConnection,
+    ) -> BoxFuture<'c, Result<bool, StoreError>> {
+        Box::pin(async move {
+            // Who saves them meanwhile comes after this, or before.
+            lock(connection).await?;
+            if customers::by_login(connection, login).await?.is_none() {
+                return Ok(false);
+            }
+            let at = postigo_model::timestamp::now();
+            let made = Change { actor, at, configuration: number(connection).await?, kept: 1 };
+            configured_versions::forget_customer(connection, login, made).await?;
+            sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
+            Ok(true)
+        })
+    }
+    store.write((login.to_owned(), actor.clone()), work).await
 }
 
 /// Opens a secret that is sealed for its destination, or, by an earlier version, for its place alone.
@@ -526,13 +656,13 @@ mod tests {
         after.accounts.insert("main".into(), account);
         after.queues.remove("Misc");
         after.settings.types.push("Incident".into());
-        let version = save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
+        let version = save(&store, &key, &before, &after, Vec::new(), &Actor::Daemon).await.unwrap();
         assert_eq!(version.number, before.version.number + 1);
         assert_ne!(version.stamp, before.version.stamp);
         after.version = version;
         assert_eq!(load(&store, &key).await.unwrap(), after);
         assert_eq!(
-            save(&store, &key, &after, &after, Vec::new(), "a test").await.unwrap(),
+            save(&store, &key, &after, &after, Vec::new(), &Actor::Daemon).await.unwrap(),
             version,
             "nothing differs, nothing is counted"
         );
@@ -548,8 +678,8 @@ mod tests {
         let before = load(&store, &key).await.unwrap();
         let mut after = before.clone();
         after.queues.remove("Misc");
-        save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
-        let late = save(&store, &key, &before, &after, Vec::new(), "a test").await;
+        save(&store, &key, &before, &after, Vec::new(), &Actor::Daemon).await.unwrap();
+        let late = save(&store, &key, &before, &after, Vec::new(), &Actor::Daemon).await;
         assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     }
 
@@ -564,7 +694,7 @@ mod tests {
             ..Account::default()
         };
         after.accounts.insert("main".into(), account);
-        save(store, key, &before, &after, Vec::new(), "a test").await.unwrap();
+        save(store, key, &before, &after, Vec::new(), &Actor::Daemon).await.unwrap();
         secrets(store).await
     }
 
@@ -629,7 +759,7 @@ mod tests {
             "main".into(),
             Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() },
         );
-        save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
+        save(&store, &key, &before, &after, Vec::new(), &Actor::Daemon).await.unwrap();
         let other = folder.path().join("other");
         std::fs::write(&other, format!("{}=", "A".repeat(43))).unwrap();
         std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -55,6 +55,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (29, "mails in the log", include_str!("migrations/0029_mails_in_the_log.sql")),
     (30, "empty fetches", include_str!("migrations/0030_empty_fetches.sql")),
     (31, "packed", include_str!("migrations/0031_packed.sql")),
+    (33, "actors", include_str!("migrations/0033_actors.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

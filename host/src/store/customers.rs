@@ -2,7 +2,6 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use futures_util::future::BoxFuture;
 use postigo_model::configured::CustomerUser;
 use postigo_model::mailbox::Mailbox;
 use sqlx::any::AnyRow;
@@ -81,16 +80,4 @@ pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<Customer
     let mut sql = Sql::new(format!("{COLUMNS} login > "));
     let rows = sql.bind(after).push(" ORDER BY login LIMIT ").bind(limit).all(&mut *store.read().await?).await?;
     rows.iter().map(read).collect()
-}
-
-/// Deletes a customer user; whether there was one. They are created and changed with [`super::configuration::save`].
-pub async fn delete(store: &Store, login: &str) -> Result<bool, StoreError> {
-    fn work<'c>(login: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let done =
-                sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
-            Ok(done.rows_affected() > 0)
-        })
-    }
-    store.write(login.to_owned(), work).await
 }

@@ -171,7 +171,9 @@ mod tests {
         });
         after.filters.remove("f");
         after.filters.extend(made.map(|filter| (filter.name.clone(), filter)));
-        configuration::save(store, key, &before, &after, Vec::new(), "a test").await.unwrap();
+        configuration::save(store, key, &before, &after, Vec::new(), &postigo_model::actor::Actor::Daemon)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
@@ -192,7 +194,7 @@ mod tests {
         assert_eq!(back().await.as_deref(), Some("match"));
         let ran = of(&store, "f", 100).await.unwrap();
         assert_eq!(ran.len(), 8, "every change is noted");
-        assert_eq!((ran[0].made.digest.as_deref(), ran[0].actor.as_str()), (Some("digest of urgent@3.0.0"), "a test"));
+        assert_eq!((ran[0].made.digest.as_deref(), ran[0].actor.as_str()), (Some("digest of urgent@3.0.0"), "daemon"));
         assert!(ran[0].since > 0);
 
         // Another filter of the same name begins anew.

@@ -12,6 +12,7 @@ pub mod communications;
 pub mod compacting;
 pub mod components;
 pub mod configuration;
+pub mod configured_versions;
 mod connect;
 pub mod counters;
 pub mod customers;

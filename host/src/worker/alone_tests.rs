@@ -10,6 +10,7 @@ use crate::spool::SpoolMessage;
 use crate::spool::leases::{self, Host};
 use crate::store::{Location, Store};
 use postigo_mail::Vocabulary;
+use postigo_model::actor::Actor;
 use postigo_model::configured::Filter;
 use postigo_model::result::{FilterOutcome, MessageStatus};
 use postigo_model::spool::SpoolStatus;
@@ -162,7 +163,7 @@ async fn a_mail_that_three_processes_of_its_own_died_of_is_held_and_says_of_what
     assert_eq!(desk.shown(ids[0]).await.reason.as_deref(), Some(reason));
     assert_eq!((ended[0].result.status, ended[0].result.error.as_deref()), (MessageStatus::Held, Some(reason)));
     // An admin who has looked may send it once more: where it harms nobody.
-    desk.spool.release(vec![ids[0]]).await.unwrap();
+    desk.spool.release(vec![ids[0]], &Actor::Daemon).await.unwrap();
     let ended = desk.work().await;
     assert_eq!(ended[0].result.status, MessageStatus::Filed);
     assert_eq!(processes.seen.lock().unwrap().len(), 5, "in a process of its own again");
@@ -353,7 +354,7 @@ async fn what_an_earlier_version_held_for_its_tries_has_a_process_of_its_own_whe
     store.execute(format!("UPDATE spool SET status = 'held', tries = 1 WHERE id = {}", ids[1])).await;
     store.execute("DELETE FROM _sqlx_migrations WHERE version = 26").await;
     Store::open(&Location::Folder(desk.folder.path().to_owned())).await.unwrap();
-    desk.spool.release(ids.clone()).await.unwrap();
+    desk.spool.release(ids.clone(), &Actor::Daemon).await.unwrap();
     assert_eq!(desk.work().await.len(), 2);
     assert_eq!(processes.seen.lock().unwrap().as_slice(), [ids[0]]);
 }

@@ -205,7 +205,7 @@ async fn a_message_is_worked_on_by_what_was_configured_before_it_was_claimed() {
     let before = configuration::load(store, &key).await.unwrap();
     let mut after = before.clone();
     after.settings.default_queue = "Misc".into();
-    configuration::save(store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
+    configuration::save(store, &key, &before, &after, Vec::new(), &postigo_model::actor::Actor::Daemon).await.unwrap();
     desk.take_in(&[&mail("after", "")]).await;
     assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Misc"));
 }
@@ -219,7 +219,9 @@ async fn a_database_that_was_put_back_and_changed_as_often_is_worked_by_as_it_is
     let save = async |earlier: &postigo_model::configured::Configuration, queue: &str| {
         let mut after = earlier.clone();
         after.settings.default_queue = queue.into();
-        configuration::save(store, &key, earlier, &after, Vec::new(), "a test").await.unwrap()
+        configuration::save(store, &key, earlier, &after, Vec::new(), &postigo_model::actor::Actor::Daemon)
+            .await
+            .unwrap()
     };
     let first = save(&before, "Misc").await;
     desk.take_in(&[&mail("before", "")]).await;

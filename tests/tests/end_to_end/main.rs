@@ -34,3 +34,4 @@ mod round_trip;
 mod sending;
 mod silence;
 mod store;
+mod versions;

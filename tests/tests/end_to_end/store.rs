@@ -6,3 +6,4 @@ mod filing;
 mod intake;
 mod log;
 mod outage;
+mod versions;

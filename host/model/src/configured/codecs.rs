@@ -100,6 +100,19 @@ pub const COUNT: Codec<u32> = Codec {
     schema: || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
 };
 
+/// How many versions are kept: 20 at least, so that nobody takes what was configured lately out of sight.
+pub const KEPT_VERSIONS: Codec<u32> = Codec {
+    read: |value| match (COUNT.read)(value) {
+        Ok(count) if count >= FEWEST_VERSIONS => Ok(count),
+        _ => Err(format!("a number from {FEWEST_VERSIONS} on")),
+    },
+    write: COUNT.write,
+    schema: || json!({ "type": "integer", "minimum": FEWEST_VERSIONS, "maximum": u32::MAX }),
+};
+
+/// No fewer versions are kept.
+const FEWEST_VERSIONS: u32 = 20;
+
 /// Seconds, at least one, written as a duration.
 pub const INTERVAL: Codec<u64> = Codec {
     read: |value| match seconds(value)? {

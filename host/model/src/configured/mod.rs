@@ -10,6 +10,7 @@ mod decisive_keys;
 mod destination;
 pub mod form;
 mod forms;
+pub mod key_difference;
 pub mod keys;
 mod kinds;
 mod listener;

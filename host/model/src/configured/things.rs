@@ -152,6 +152,8 @@ pub struct Settings {
     pub raw_retention: u64,
     /// Seconds that it is kept in full what became of a message of the spool; 0: for good.
     pub spool_retention: u64,
+    /// So many versions of each configured thing are kept, 20 at least.
+    pub kept_versions: u32,
     /// Automatic answers to one address within a day.
     pub auto_responses_per_day: u32,
     /// Automatic answers to all addresses within an hour; 0: no limit.
@@ -228,6 +230,7 @@ impl Default for Settings {
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,
             spool_retention: 90 * 86_400,
+            kept_versions: 100,
             auto_responses_per_day: 40,
             auto_responses_per_hour: 1_000,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),

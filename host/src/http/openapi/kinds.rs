@@ -4,10 +4,12 @@
 //! Each kind has three schemas: as it is shown, `…Input` for a whole one that is given, `…Change` for a part of one.
 
 use super::shapes::{PAGE, page_of, reference};
-use crate::http::page::ListQuery;
+use crate::http::page::{ListQuery, PageQuery};
+use crate::http::version_paths::{self, RestoreQuery};
 use crate::oauth2::Owner;
 use crate::service::behind::BEHIND;
 use crate::service::configured::{SIGN_IN, WARNINGS};
+use crate::service::versions::DIFFERENCES;
 use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind};
 use postigo_model::configured::keys::{SchemaShape, keys, schema};
 use postigo_model::configured::{About, KindVisitor, Settings, visit_kinds};
@@ -44,6 +46,7 @@ impl KindVisitor for KindSchemas {
     fn loaded<K: LoadedKind>(&mut self) {
         self.schemas_of::<K>();
         self.tells_of_changes(K::ABOUT.schema);
+        self.tells_of_people(K::ABOUT.schema);
         if Owner::of_kind(K::KIND, "").is_some() {
             let help = "How that stands; only there with `oauth2`. Passed over in bodies.";
             let sign_in = json!({ "$ref": reference("SignIn"), "description": help, "readOnly": true });
@@ -51,12 +54,16 @@ impl KindVisitor for KindSchemas {
         }
         let operations = Operations { about: K::ABOUT, parameter: "name", is_in_force_later: true };
         self.paths_of(&operations, &list_query());
+        self.versions_of::<K>(&operations);
     }
 
     fn looked_up<K: ConfiguredKind>(&mut self) {
         self.schemas_of::<K>();
+        self.tells_of_restorations(K::ABOUT.schema);
+        self.tells_of_people(K::ABOUT.schema);
         let operations = Operations { about: K::ABOUT, parameter: K::NAME, is_in_force_later: false };
         self.paths_of(&operations, &list_query());
+        self.versions_of::<K>(&operations);
     }
 }
 
@@ -77,6 +84,34 @@ impl KindSchemas {
             "type": "array", "items": { "$ref": reference("ProblemError") }, "readOnly": true,
             "description": "What was saved and is worth a second look; only in answers to changes, where there is some. Passed over in bodies."
         });
+        self.tells_of_restorations(schema);
+    }
+
+    /// Adds what answers to a restoration have besides.
+    fn tells_of_restorations(&mut self, schema: &str) {
+        self.schemas[schema]["properties"][DIFFERENCES] = json!({
+            "type": "array", "items": { "$ref": reference("KeyDifference") }, "readOnly": true,
+            "description": "What a restoration changed, or would change; only in answers to restorations. Passed over in bodies."
+        });
+    }
+
+    /// Adds who made and changed a thing.
+    fn tells_of_people(&mut self, schema: &str) {
+        for (key, description) in [
+            ("created_at", "When it was made, RFC 3339, UTC; null where it was not noted. Passed over in bodies."),
+            ("created_by", "Who made it; null where it was not noted. Passed over in bodies."),
+            (
+                "changed_at",
+                "When it was changed last, RFC 3339, UTC; null where it was not noted. Passed over in bodies.",
+            ),
+            ("changed_by", "Who changed it last; null where it was not noted. Passed over in bodies."),
+        ] {
+            let mut shape = json!({ "type": ["string", "null"], "readOnly": true, "description": description });
+            if key.ends_with("_at") {
+                shape["format"] = json!("date-time");
+            }
+            self.schemas[schema]["properties"][key] = shape;
+        }
     }
 
     fn schemas_of<K: ConfiguredKind>(&mut self) {
@@ -126,6 +161,13 @@ impl KindSchemas {
         }
     }
 
+    fn versions_of<K: ConfiguredKind>(&mut self, operations: &Operations) {
+        let [all, one, restore] = version_paths::paths::<K>(operations.parameter);
+        self.paths.insert(all, json!({ "get": operations.list_versions() }));
+        self.paths.insert(one, json!({ "get": operations.show_version() }));
+        self.paths.insert(restore, json!({ "post": operations.restore() }));
+    }
+
     fn paths_of(&mut self, operations: &Operations, query: &Value) {
         let About { path, heading, is_deletable, .. } = operations.about;
         self.tags.push(json!({ "name": operations.tag(), "description": format!("{heading}.") }));
@@ -136,6 +178,12 @@ impl KindSchemas {
         }
         self.paths.insert(format!("{path}/{{{}}}", operations.parameter), one);
     }
+}
+
+/// What pages of versions, and restorations, may be asked for.
+fn query_of<Q: IntoParams>() -> Vec<Value> {
+    let parameters = serde_json::to_value(Q::into_params(|| Some(ParameterIn::Query))).unwrap_or_default();
+    if let Value::Array(parameters) = parameters { parameters } else { Vec::new() }
 }
 
 /// The operations of a kind.
@@ -202,6 +250,32 @@ impl Operations {
         json!({ "tags": self.tags(), "summary": "Deletes it.", "parameters": parameters, "responses": responses })
     }
 
+    fn list_versions(&self) -> Value {
+        let summary = "Lists the versions of one, the latest first: who changed it, when, and which keys.";
+        let parameters = [self.path_parameter()].into_iter().chain(query_of::<PageQuery>());
+        let page = format!("{PAGE}ConfiguredVersion");
+        let responses = json!({ "200": { "description": "One page of the list", "content": content(&page) } });
+        json!({ "tags": self.tags(), "summary": summary, "parameters": parameters.collect::<Vec<_>>(), "responses": responses })
+    }
+
+    fn show_version(&self) -> Value {
+        let parameters = json!([self.path_parameter(), number_parameter()]);
+        let responses =
+            json!({ "200": { "description": "The version", "content": content("ConfiguredVersionWithThing") } });
+        json!({ "tags": self.tags(), "summary": "Shows a version of one.", "parameters": parameters, "responses": responses })
+    }
+
+    fn restore(&self) -> Value {
+        let summary = "Makes one what it was by a version, with the keys of the body otherwise. The rules hold; secrets that the body leaves \
+                       out stay as they are now.";
+        let (body, responses) = (self.body(SchemaShape::Change), self.saved(&["200", "201"]));
+        let conditions: &[(&str, &str)] = if self.is_in_force_later { &[IF_MATCH] } else { &[] };
+        let mut parameters = vec![self.path_parameter(), number_parameter()];
+        parameters.extend(query_of::<RestoreQuery>());
+        parameters.extend(conditions.iter().copied().map(condition));
+        json!({ "tags": self.tags(), "summary": summary, "parameters": parameters, "requestBody": body, "responses": responses })
+    }
+
     fn tag(&self) -> &'static str {
         self.about.path.trim_start_matches('/')
     }
@@ -212,11 +286,12 @@ impl Operations {
 
     /// The name in the path, and the conditions that a request may have, which are for what has a tag.
     fn parameters(&self, conditions: &[(&str, &str)]) -> Value {
-        let path = json!({ "name": self.parameter, "in": "path", "required": true, "schema": { "type": "string" }, "description": "Which one." });
-        let conditions = conditions.iter().filter(|_| self.is_in_force_later).map(|(name, description)| {
-            json!({ "name": name, "in": "header", "required": false, "schema": { "type": "string" }, "description": description })
-        });
-        std::iter::once(path).chain(conditions).collect()
+        let conditions = conditions.iter().copied().filter(|_| self.is_in_force_later).map(condition);
+        std::iter::once(self.path_parameter()).chain(conditions).collect()
+    }
+
+    fn path_parameter(&self) -> Value {
+        json!({ "name": self.parameter, "in": "path", "required": true, "schema": { "type": "string" }, "description": "Which one." })
     }
 
     fn body(&self, shape: SchemaShape) -> Value {
@@ -250,6 +325,15 @@ impl Operations {
 const IF_MATCH: (&str, &str) = ("If-Match", "Only where the tag of what is there is this one, else 412.");
 const IF_ABSENT: (&str, &str) = ("If-None-Match", "`*`: only where there is none of this name, else 412.");
 const IF_NONE_MATCH: (&str, &str) = ("If-None-Match", "Only where the tag of what is there is another one, else 304.");
+
+fn condition((name, description): (&str, &str)) -> Value {
+    json!({ "name": name, "in": "header", "required": false, "schema": { "type": "string" }, "description": description })
+}
+
+fn number_parameter() -> Value {
+    let schema = json!({ "type": "integer", "format": "int64" });
+    json!({ "name": "number", "in": "path", "required": true, "schema": schema, "description": "Which version." })
+}
 
 fn tag_header() -> Value {
     json!({ "ETag": header_of("Its tag, for `If-Match` and `If-None-Match`.") })

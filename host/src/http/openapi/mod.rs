@@ -17,6 +17,7 @@ use crate::oauth2::SignInState;
 use crate::service::behind::HostNotYet;
 use axum::http::Method;
 use kinds::KindSchemas;
+use postigo_model::configured::key_difference::KeyDifference;
 use serde_json::{Map, Value, json};
 use shapes::PAGE;
 use utoipa::OpenApi;
@@ -51,7 +52,7 @@ const TAGS: [(&str, &str); 8] = [
         title = "Postigo",
         description = "The mail gate of a helpdesk. Every error is a problem by RFC 9457; lists come in pages; secrets are written and never read."
     ),
-    components(schemas(Problem, SignInState, HostNotYet))
+    components(schemas(Problem, SignInState, HostNotYet, KeyDifference))
 )]
 pub struct BaseDocument;
 

@@ -14,6 +14,7 @@ use crate::worker::Live;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use postigo_model::actor::Actor;
 use postigo_sandbox::RuntimeOptions;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -70,7 +71,10 @@ impl Api {
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let mut by_role = HashMap::new();
         for role in Role::ALL {
-            by_role.insert(role, tokens::create(&store, role.name().to_owned(), role).await.unwrap().token);
+            by_role.insert(
+                role,
+                tokens::create(&store, role.name().to_owned(), role, &Actor::Daemon).await.unwrap().token,
+            );
         }
         let spool = Spool::open(store, folder.path()).unwrap();
         let key = SecretKey::at(folder.path().join("key"));

@@ -11,3 +11,4 @@ mod pages;
 mod panics;
 mod seed;
 mod unreadable;
+mod versions;

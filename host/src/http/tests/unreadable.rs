@@ -45,7 +45,16 @@ async fn change(api: &Api, change: impl FnOnce(&mut postigo_model::configured::C
     let before = configuration::load(&api.state.store, &api.state.key).await.unwrap();
     let mut after = before.clone();
     change(&mut after);
-    configuration::save(&api.state.store, &api.state.key, &before, &after, Vec::new(), "a test").await.unwrap();
+    configuration::save(
+        &api.state.store,
+        &api.state.key,
+        &before,
+        &after,
+        Vec::new(),
+        &postigo_model::actor::Actor::Daemon,
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::store::outgoing::{
     SendableMail,
 };
 use crate::store::{Location, Store, StoreError, configuration, tickets};
+use postigo_model::actor::Actor;
 use postigo_model::configured::{ConfigurationVersion, Retries, Transport, TransportKind};
 use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use postigo_model::timestamp::now;
@@ -465,7 +466,9 @@ async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
     post.store.execute(format!("DELETE FROM outgoing_raw WHERE outgoing_id = {id}")).await;
     let retried = post
         .store
-        .write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now)))
+        .write((vec![id], now()), |(ids, now), connection| {
+            Box::pin(outgoing::retry(connection, ids, &Actor::Daemon, *now))
+        })
         .await
         .unwrap_err();
     assert!(retried.to_string().contains("not kept any more"), "{retried}");
@@ -541,9 +544,9 @@ async fn a_mail_that_was_given_up_can_be_tried_again_and_one_that_waits_cancelle
             .write(input, |(ids, now, retry), connection| {
                 Box::pin(async move {
                     if *retry {
-                        outgoing::retry(connection, ids, *now).await
+                        outgoing::retry(connection, ids, &Actor::Daemon, *now).await
                     } else {
-                        outgoing::cancel(connection, ids, *now).await
+                        outgoing::cancel(connection, ids, &Actor::Daemon, *now).await
                     }
                 })
             })

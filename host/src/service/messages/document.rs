@@ -32,6 +32,12 @@ pub struct SpoolDocument {
     /// Why it is where it is, a sentence.
     #[schema(required)]
     pub reason: Option<String>,
+    /// When somebody released or dropped it last, RFC 3339, UTC; null where nobody did.
+    #[schema(format = DateTime, required)]
+    pub handled_at: Option<String>,
+    /// Who did; null where nobody did, and where it was not noted.
+    #[schema(required)]
+    pub handled_by: Option<String>,
     /// What became of it, once something did. A list leaves out what has more than 64 KiB; the message shown by itself
     /// has it.
     #[schema(required)]
@@ -50,6 +56,8 @@ impl From<SpoolMessage> for SpoolDocument {
             size: message.size,
             tries: message.tries,
             reason: message.reason,
+            handled_at: message.handled_at.map(rfc3339),
+            handled_by: message.handled_by,
             result: message.result,
         }
     }

@@ -45,6 +45,12 @@ pub struct OutgoingDocument {
     /// RFC 3339, UTC.
     #[schema(format = DateTime)]
     pub changed_at: String,
+    /// When somebody had it tried again or cancelled it last, RFC 3339, UTC; null where nobody did.
+    #[schema(format = DateTime, required)]
+    pub handled_at: Option<String>,
+    /// Who did; null where nobody did, and where it was not noted.
+    #[schema(required)]
+    pub handled_by: Option<String>,
     /// What went wrong last, a sentence; null: nothing.
     #[schema(required)]
     pub error: Option<String>,
@@ -97,6 +103,8 @@ impl From<OutgoingMail> for OutgoingDocument {
             next_try_at: (mail.status == OutgoingStatus::Waiting && mail.next_try_at > 0)
                 .then(|| rfc3339(mail.next_try_at)),
             changed_at: rfc3339(mail.changed_at),
+            handled_at: mail.handled_at.map(rfc3339),
+            handled_by: mail.handled_by,
             error: Some(mail.error).filter(|error| !error.is_empty()),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Delivery, deliveries, read_addresses, read_word};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
+use postigo_model::actor::Actor;
 use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -40,6 +41,10 @@ pub struct OutgoingMail {
     pub next_try_at: i64,
     /// Milliseconds since the epoch.
     pub changed_at: i64,
+    /// When somebody had it tried again or cancelled it last, milliseconds since the epoch; none where nobody did.
+    pub handled_at: Option<i64>,
+    /// Who did.
+    pub handled_by: Option<String>,
     /// What went wrong last, a sentence; empty: nothing.
     pub error: String,
     /// Of an automatic answer, its occasion (`reply`, `follow-up`, …); of a refusal `oversize`; else empty.
@@ -69,7 +74,7 @@ const OPEN: [OutgoingStatus; 5] = [
     OutgoingStatus::Uncertain,
 ];
 
-const SELECT: &str = "SELECT outgoing.id, kind, status, ticket.number, sender, recipients, outgoing.queue, message_id, size, transport, tries, uncertain_tries, outgoing.created_at, next_try_at, outgoing.changed_at, last_error, occasion, response FROM outgoing LEFT JOIN ticket ON ticket.id = outgoing.ticket_id WHERE ";
+const SELECT: &str = "SELECT outgoing.id, kind, status, ticket.number, sender, recipients, outgoing.queue, message_id, size, transport, tries, uncertain_tries, outgoing.created_at, next_try_at, outgoing.changed_at, last_error, occasion, response, handled_at, handled_by FROM outgoing LEFT JOIN ticket ON ticket.id = outgoing.ticket_id WHERE ";
 
 fn read(row: &AnyRow) -> Result<OutgoingMail, StoreError> {
     Ok(OutgoingMail {
@@ -91,6 +96,8 @@ fn read(row: &AnyRow) -> Result<OutgoingMail, StoreError> {
         error: row.try_get(15)?,
         occasion: row.try_get(16)?,
         response: row.try_get(17)?,
+        handled_at: row.try_get(18)?,
+        handled_by: row.try_get(19)?,
     })
 }
 
@@ -143,7 +150,7 @@ pub async fn depths(connection: &mut AnyConnection, now: i64) -> Result<(Vec<(Ou
 
 /// Has mails tried at once, all of them or none: those that wait, and those that were given up, are uncertain or were
 /// cancelled, for the recipients that they did not reach. They have their whole time again.
-pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Result<(), StoreError> {
+pub async fn retry(connection: &mut AnyConnection, ids: &[i64], by: &Actor, now: i64) -> Result<(), StoreError> {
     for id in ids {
         let status = status(connection, *id).await?;
         if !matches!(
@@ -158,6 +165,10 @@ pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Res
         sql.bind(now)
             .push(", changed_at = ")
             .bind(now)
+            .push(", handled_at = ")
+            .bind(now)
+            .push(", handled_by = ")
+            .bind(by.to_string())
             .push(" WHERE id = ")
             .bind(*id)
             .push(" AND status = ")
@@ -176,11 +187,12 @@ pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Res
 }
 
 /// Ends mails that are due or wait, all of them or none: they are not sent.
-pub async fn cancel(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Result<(), StoreError> {
+pub async fn cancel(connection: &mut AnyConnection, ids: &[i64], by: &Actor, now: i64) -> Result<(), StoreError> {
     for id in ids {
         let status = status(connection, *id).await?;
         let mut sql = Sql::new("UPDATE outgoing SET status = 'cancelled', changed_at = ");
-        sql.bind(now).push(" WHERE status IN ('due', 'waiting') AND id = ").bind(*id);
+        sql.bind(now).push(", handled_at = ").bind(now).push(", handled_by = ").bind(by.to_string());
+        sql.push(" WHERE status IN ('due', 'waiting') AND id = ").bind(*id);
         if sql.execute(connection).await? == 0 {
             return Err(StoreError::Conflict(format!(
                 "The outgoing mail {id} is {status}; only one that is due or waiting can be cancelled."

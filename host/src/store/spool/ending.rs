@@ -5,6 +5,7 @@ use crate::store::claims::{fence, fenced};
 use crate::store::packing::{pack_result, unpack_result};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications};
+use postigo_model::actor::Actor;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::plan_version::ChainTrace;
@@ -214,7 +215,7 @@ pub async fn unclaim(connection: &mut AnyConnection, account: &str) -> Result<u6
 
 /// Sends held, failed and ignored messages the whole way again; those that tries failed on, and suspects, in a process of
 /// their own, where they may fail again and harm nothing. All or none: an id that cannot be released is an error that names it.
-pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
+pub async fn release(connection: &mut AnyConnection, ids: &[i64], by: &Actor) -> Result<(), StoreError> {
     let allowed = [SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "released").await?;
     for piece in pieces(ids) {
@@ -223,12 +224,22 @@ pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), 
         );
         sql.list(piece.iter().copied()).execute(connection).await?;
     }
+    note_handled(connection, ids, by).await
+}
+
+/// Notes who released or dropped messages, and when.
+async fn note_handled(connection: &mut AnyConnection, ids: &[i64], by: &Actor) -> Result<(), StoreError> {
+    for piece in pieces(ids) {
+        let mut sql = Sql::new("UPDATE spool SET handled_at = ");
+        sql.bind(postigo_model::timestamp::now()).push(", handled_by = ").bind(by.to_string());
+        sql.push(" WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
+    }
     Ok(())
 }
 
 /// Drops messages that wait, are held, failed or were ignored; their bytes go, their keys stay. Gives the names of
 /// objects that are no longer needed.
-pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<String>, StoreError> {
+pub async fn remove(connection: &mut AnyConnection, ids: &[i64], by: &Actor) -> Result<Vec<String>, StoreError> {
     let allowed = [SpoolStatus::Waiting, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "dropped").await?;
     let mut objects = Vec::new();
@@ -245,6 +256,7 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<S
             .await?;
         Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(piece.iter().copied()).execute(connection).await?;
     }
+    note_handled(connection, ids, by).await?;
     Ok(objects)
 }
 

@@ -32,6 +32,10 @@ pub struct SpoolMessage {
     pub tries: i64,
     /// Why it is where it is, a sentence.
     pub reason: Option<String>,
+    /// When somebody released or dropped it last, milliseconds since the epoch; none where nobody did.
+    pub handled_at: Option<i64>,
+    /// Who did.
+    pub handled_by: Option<String>,
     /// What became of it, once something did.
     pub result: Option<MessageResult>,
 }
@@ -49,7 +53,7 @@ pub struct MessageFilter {
     pub limit: i64,
 }
 
-const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, plan, result, packed";
+const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, plan, result, packed, handled_at, handled_by";
 
 /// Bytes of a result that a list reads: filters write into it, and a list has up to 500 of them.
 const LISTED_RESULT: usize = 64 << 10;
@@ -133,6 +137,8 @@ fn read(row: &AnyRow) -> Result<StoredMessage, StoreError> {
         size: row.try_get(6)?,
         tries: row.try_get(7)?,
         reason: row.try_get(8)?,
+        handled_at: row.try_get(12)?,
+        handled_by: row.try_get(13)?,
         result: result.map(|stored| stored.result),
     };
     Ok(StoredMessage { message, chain, length })

@@ -11,6 +11,7 @@ use postigo::store::outgoing::{self, DeliveryUpdate, NewOutgoing, SendableMail};
 use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, TicketFilter};
 use postigo_mail::{DeliveryReport, RecipientReport};
+use postigo_model::actor::Actor;
 use postigo_model::claim::Claim;
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
@@ -279,7 +280,7 @@ async fn what_is_not_filed_ends_behind_the_same_fence() {
             results[&claimed.claim.id].result.as_ref().map(|result| result.status),
             Some(MessageStatus::Ignored)
         );
-        database.spool.release(vec![claimed.claim.id]).await.unwrap();
+        database.spool.release(vec![claimed.claim.id], &Actor::Daemon).await.unwrap();
         assert!(database.spool.results(&[claimed.claim.id]).await.unwrap().is_empty());
     }
 }

@@ -4,6 +4,7 @@ use super::database::{Databases, arrival, mail};
 use postigo::spool::leases;
 use postigo::spool::{Host, MessageFailure, MessageFilter, Spool};
 use postigo::store::{Engine, StoreError};
+use postigo_model::actor::Actor;
 use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 
 fn imap(mailbox: i64, uid_validity: u32, uid: u32) -> SourceKey {
@@ -170,7 +171,7 @@ async fn large_messages_come_back_unchanged() {
             let huge: Vec<u8> = (0..size).map(|number: u32| (number % 251) as u8).collect();
             let taken = spool.take_in(vec![arrival("local", SourceKey::Digest, huge.clone())]).await.unwrap();
             assert!(spool.raw(taken[0].id()).await.unwrap() == huge);
-            spool.drop(vec![taken[0].id()]).await.unwrap();
+            spool.drop(vec![taken[0].id()], &Actor::Daemon).await.unwrap();
         }
         spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
         let kept = usize::from(database.store().engine() == Engine::Sqlite);
@@ -179,7 +180,7 @@ async fn large_messages_come_back_unchanged() {
             kept,
             "the second copy of a known message is not kept"
         );
-        spool.drop(vec![taken[0].id()]).await.unwrap();
+        spool.drop(vec![taken[0].id()], &Actor::Daemon).await.unwrap();
         assert_eq!(files(&database.folder.path().join("objects")), 0);
         let gone = spool.raw(taken[0].id()).await.unwrap_err();
         assert!(matches!(gone, StoreError::NotFound(_)), "{gone}");
@@ -392,14 +393,14 @@ async fn three_unclean_ends_hold_nothing_and_three_failures_of_a_message_alone_h
             ids(spool.list(&MessageFilter { after: Some(taken[0].id()), ..all(10) }).await.unwrap()),
             [taken[1].id()]
         );
-        spool.release(vec![taken[0].id()]).await.unwrap();
+        spool.release(vec![taken[0].id()], &Actor::Daemon).await.unwrap();
         assert_eq!(spool.list(&aside).await.unwrap().len(), 0);
-        let refused = spool.release(vec![taken[1].id()]).await.unwrap_err();
+        let refused = spool.release(vec![taken[1].id()], &Actor::Daemon).await.unwrap_err();
         assert!(
             refused.to_string().contains(&format!("Message {} cannot be released: it is claimed", taken[1].id())),
             "{refused}"
         );
-        let missing = spool.drop(vec![taken[0].id(), 4_711]).await.unwrap_err();
+        let missing = spool.drop(vec![taken[0].id(), 4_711], &Actor::Daemon).await.unwrap_err();
         assert!(missing.to_string().contains("no message 4711"), "{missing}");
     }
 }

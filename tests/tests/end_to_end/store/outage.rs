@@ -6,6 +6,7 @@ use postigo::commlog::Communication;
 use postigo::spool::leases;
 use postigo::spool::{Host, Spool};
 use postigo::store::{Location, Store, StoreError, communications};
+use postigo_model::actor::Actor;
 use postigo_model::communication::{CommunicationKind, CommunicationStatus};
 use postigo_model::spool::{SourceKey, TakenIn};
 use postigo_skipped::skipped;
@@ -18,7 +19,7 @@ async fn intake_stops_while_postgresql_is_gone_and_resumes_by_itself() {
     let Some(database) = databases.each().await.pop() else { return };
     let take_in = |name: &str| database.spool.take_in(vec![arrival("main", SourceKey::Digest, mail(name))]);
     let before = take_in("before").await.unwrap();
-    let refused = database.spool.release(vec![before[0].id()]).await.unwrap_err();
+    let refused = database.spool.release(vec![before[0].id()], &Actor::Daemon).await.unwrap_err();
     assert!(!refused.is_temporary(), "{refused}");
     postgres.stop();
     let gone = take_in("lost").await.unwrap_err();

@@ -1,7 +1,7 @@
 //! The keys of `[settings]`.
 
 use crate::configured::Settings;
-use crate::configured::codecs::{AGE, COMPONENT_SIZE, COUNT, INTERVAL, NAMES, SIZE, TEXT, word, words};
+use crate::configured::codecs::{AGE, COMPONENT_SIZE, COUNT, INTERVAL, KEPT_VERSIONS, NAMES, SIZE, TEXT, word, words};
 use crate::configured::form::{HasKeys, KeyVisitor, NestedTable};
 
 const LOG_RETENTION: NestedTable = NestedTable { schema: "LogRetention", help: "How long communications are kept." };
@@ -55,6 +55,9 @@ impl HasKeys for Settings {
         form.field("raw_retention", help, &mut self.raw_retention, &AGE);
         let help = "How long it is kept in full what became of a message; then its status and ticket are; 0: for good.";
         form.field("spool_retention", help, &mut self.spool_retention, &AGE);
+        let help =
+            "So many versions of each configured thing are kept, 20 at least; older ones go with its next change.";
+        form.field("kept_versions", help, &mut self.kept_versions, &KEPT_VERSIONS);
         let help = "So many automatic answers go to one person within a day, whatever the spelling of the address.";
         form.field("auto_responses_per_day", help, &mut self.auto_responses_per_day, &COUNT);
         let help = "So many automatic answers go to all together within an hour; 0: no limit.";
