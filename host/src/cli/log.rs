@@ -6,10 +6,16 @@ use crate::service::ServiceError;
 use crate::service::communications::{self, CommunicationSummary};
 use crate::store::communications::{LogFilter, LogSort};
 use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction, Priority};
+use postigo_model::timestamp;
 use serde_json::Value;
+use std::io::IsTerminal;
+use std::time::Duration;
 
 /// So many characters of a sender or subject are listed; `--json` has more.
 const WIDEST: usize = 40;
+
+/// A person who waits is told after this time, and again and again, how far the log was searched.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// `log …`
 #[derive(Debug, clap::Subcommand)]
@@ -111,9 +117,22 @@ impl LogList {
             ..LogFilter::default()
         };
         let store = context.store().await?;
-        let found = rows::read(self.limit, async |limit, found: &[CommunicationSummary]| {
-            (filter.limit, filter.offset) = (limit, found.len() as i64);
-            Ok(communications::list(store, context.key(), filter.clone()).await?)
+        let found = rows::read(self.limit, async |limit, _: &[CommunicationSummary]| {
+            let mut page = Vec::new();
+            loop {
+                filter.limit = limit - page.len() as i64;
+                let found = communications::list(store, context.key(), filter.clone(), TOLD_AFTER).await?;
+                if let Some((place, _)) = found.rows.last() {
+                    filter.past = Some(place.clone());
+                }
+                page.extend(found.rows.into_iter().map(|(_, row)| row));
+                let Some(place) = found.searched_to else { return Ok(page) };
+                if std::io::stderr().is_terminal() {
+                    let until = timestamp::rfc3339(place.started_at());
+                    context.output().aside(&format!("Searched as far as {until}, going on …"));
+                }
+                filter.past = Some(place);
+            }
         });
         let found = found.await?.documents()?;
         context.output().list(

@@ -11,6 +11,7 @@ mod retention;
 mod serve;
 mod shares;
 mod signing_in;
+mod summing;
 mod working;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::fetching::{self, FetchTools};
 use super::shares::Shares;
-use super::{listening, overview, presence, retention, signing_in, working};
+use super::{listening, overview, presence, retention, signing_in, summing, working};
 use crate::answer;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
@@ -215,6 +215,7 @@ impl Daemon {
         };
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
+        let summing = tokio::spawn(summing::run(store.clone(), all_ends.clone()));
         let (tells_namesake, namesake) = watch::channel(None);
         let present =
             tokio::spawn(presence::run(Arc::clone(&self.live), host.clone(), tells_namesake, all_ends.clone()));
@@ -257,7 +258,7 @@ impl Daemon {
         }
         all_ends.cancel();
         let ended = async {
-            let other = async { tokio::join!(keeping, refreshing, purging, signing_in, telling, present) };
+            let other = async { tokio::join!(keeping, refreshing, purging, summing, signing_in, telling, present) };
             tokio::join!(working, answering, sending, serving, other)
         };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();

@@ -1,7 +1,7 @@
 //! `/communications`: the communication log.
 
 use super::ApiState;
-use super::page::{Page, PageQuery};
+use super::page::{Page, PageQuery, SEARCHED_WITHIN};
 use super::problem::Problem;
 use super::query::{Query, time};
 use crate::service::communications::{self, CommunicationDocument, CommunicationSummary, OverviewDocument};
@@ -80,7 +80,9 @@ struct DetailQuery {
     priority: Option<Priority>,
 }
 
-/// Lists communications.
+/// Lists communications. A page of the newest or oldest is answered within a moment: where that is not enough to look
+/// through all of the log, `searched_until` says how far it came, and `next_cursor` goes on there. In another order all
+/// that `since` and `until` leave are looked at for each page.
 #[utoipa::path(get, path = "/communications", tag = TAG, params(LogQuery), responses((status = 200, body = Page<CommunicationSummary>)))]
 async fn list(
     State(state): State<ApiState>,
@@ -89,7 +91,7 @@ async fn list(
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     let limit = page.limit()?;
     let sort = query.sort.as_deref().unwrap_or("newest").parse::<LogSort>();
-    let offset: i64 = page.after()?.unwrap_or(0);
+    let sort = sort.map_err(|sentence| Problem::bad_parameter("sort", sentence))?;
     let filter = LogFilter {
         since: time("since", query.since)?,
         until: time("until", query.until)?,
@@ -102,15 +104,17 @@ async fn list(
         status: query.status,
         priority: query.priority,
         search: query.search,
-        sort: sort.map_err(|sentence| Problem::bad_parameter("sort", sentence))?,
+        sort,
         reverse: query.reverse.unwrap_or_default(),
-        offset: offset.max(0),
+        past: page.place(|text| sort.place(text))?,
         limit: i64::from(limit) + 1,
     };
-    let rows = communications::list(&state.store, &state.key, filter).await?;
-    // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
-    let rows = rows.into_iter().zip(offset + 1..);
-    Ok(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| row))
+    let found = communications::list(&state.store, &state.key, filter, SEARCHED_WITHIN).await?;
+    let page = Page::of(found.rows, limit, |(place, _)| place.to_string(), |(_, row)| row);
+    Ok(match found.searched_to {
+        Some(place) => page.searched_until(&place, place.started_at()),
+        None => page,
+    })
 }
 
 /// The four figures: account status, communication status, what is active, mean processing time.

@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use postigo_model::timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
 /// Rows of a page where the request does not say.
@@ -57,7 +59,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// What to send as `cursor` for the next page; null on the last one.
     pub next_cursor: Option<String>,
+    /// Only where it took long to look through the list: this page has what there is up to this time, be it nothing, and the
+    /// next one what comes after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub searched_until: Option<String>,
 }
+
+/// A list is looked through for so long; then the page has what was found.
+pub const SEARCHED_WITHIN: Duration = Duration::from_millis(80);
 
 impl PageQuery {
     /// How many rows, checked.
@@ -73,12 +83,17 @@ impl PageQuery {
 
     /// Where the page before ended, as its [`Page`] wrote it.
     pub fn after<K: std::str::FromStr>(&self) -> Result<Option<K>, Problem> {
+        self.place(|text| text.parse().ok())
+    }
+
+    /// [`Self::after`], read by `read`.
+    pub fn place<K>(&self, read: impl FnOnce(&str) -> Option<K>) -> Result<Option<K>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+        let place = bytes.and_then(|bytes| read(std::str::from_utf8(&bytes).ok()?));
         let wrong =
             || Problem::bad_parameter("cursor", "The cursor is not one that this list gave; begin again without one.");
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-        text.parse().map(Some).map_err(|_| wrong())
+        place.map(Some).ok_or_else(wrong)
     }
 }
 
@@ -121,12 +136,22 @@ impl<T: Serialize> Page<T> {
             let item = show(row);
             bytes += size(&item);
             if items.len() == limit as usize || (bytes > MAX_BYTES && !items.is_empty()) {
-                return Self { items, next_cursor: last.map(|last: String| cursor(&last)) };
+                return Self { items, next_cursor: last.map(|last: String| cursor(&last)), searched_until: None };
             }
             items.push(item);
             last = Some(place);
         }
-        Self { items, next_cursor: None }
+        Self { items, next_cursor: None, searched_until: None }
+    }
+
+    /// A page whose rows end where the time was up, at this place: the next one goes on there. `started_at` is its time,
+    /// milliseconds since the epoch. A page that was full before has its cursor already.
+    pub fn searched_until(mut self, place: &dyn std::fmt::Display, started_at: i64) -> Self {
+        if self.next_cursor.is_none() {
+            self.next_cursor = Some(cursor(place));
+            self.searched_until = Some(timestamp::rfc3339(started_at));
+        }
+        self
     }
 
     /// A page of a list that is in memory, in the order of its keys.
@@ -139,7 +164,11 @@ impl<T: Serialize> Page<T> {
 
     /// The same page with other rows.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
+        Page {
+            items: self.items.into_iter().map(change).collect(),
+            next_cursor: self.next_cursor,
+            searched_until: self.searched_until,
+        }
     }
 }
 
@@ -257,6 +286,19 @@ mod tests {
             "</api/v1/spool>; rel=\"first\"",
             "a cursor, however written"
         );
+    }
+
+    #[test]
+    fn a_page_says_how_far_was_searched_unless_its_rows_fill_it() {
+        let rows = |count: u8| (0..count).map(|row| row.to_string());
+        let of = |count| Page::of(rows(count), 2, String::clone, |row| row).searched_until(&"far", 1_000);
+        let short = of(1);
+        assert_eq!(
+            (short.next_cursor, short.searched_until.as_deref()),
+            (Some(cursor(&"far")), Some("1970-01-01T00:00:01Z"))
+        );
+        let full = of(3);
+        assert_eq!((full.next_cursor, full.searched_until), (Some(cursor(&"1")), None));
     }
 
     #[test]

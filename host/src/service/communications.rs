@@ -7,21 +7,32 @@ pub use document::{AnswerDocument, CommunicationDocument, CommunicationSummary, 
 use super::{ServiceError, names};
 use crate::commlog;
 use crate::secret_key::SecretKey;
-use crate::store::communications::{self, LogFilter, ShownCommunication};
+use crate::store::communications::{self, LogFilter, LogPage, LogPlace, ShownCommunication};
 use crate::store::{Store, outgoing, plan_versions};
 use postigo_model::communication::Priority;
+use std::time::Duration;
 
-/// Communications, without their entries.
+/// Communications as a list has them.
+pub struct ListedCommunications {
+    /// The rows, without their entries, each with its place in the order.
+    pub rows: Vec<(LogPlace, CommunicationSummary)>,
+    /// Where the time was up: what lies past this place was not looked at.
+    pub searched_to: Option<LogPlace>,
+}
+
+/// The communications that are asked for and are found within this time.
 pub async fn list(
     store: &Store,
     key: &SecretKey,
     filter: LogFilter,
-) -> Result<Vec<CommunicationSummary>, ServiceError> {
-    let found = communications::list(&mut *store.read().await?, &filter).await?;
-    if found.is_empty() {
+    budget: Duration,
+) -> Result<ListedCommunications, ServiceError> {
+    let LogPage { rows, searched_to } = communications::page(&mut *store.read().await?, &filter, budget).await?;
+    if rows.is_empty() && filter.past.is_none() {
         names::of_communications(store, key, &filter).await?;
     }
-    Ok(found.into_iter().map(CommunicationSummary::from).collect())
+    let rows = rows.into_iter().map(|(place, record)| (place, record.into())).collect();
+    Ok(ListedCommunications { rows, searched_to })
 }
 
 /// The four figures of the communications started in this span of time (milliseconds since the epoch), and the tasks

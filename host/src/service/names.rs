@@ -73,11 +73,9 @@ pub async fn of_communications(store: &Store, key: &SecretKey, filter: &LogFilte
     }
     if let Some(name) = &filter.filter
         && !configured::load(store, key).await?.filters.contains_key(name)
+        && !communications::has_filter(&mut *store.read().await?, name).await?
     {
-        let any = LogFilter { filter: Some(name.clone()), limit: 1, ..LogFilter::default() };
-        if communications::list(&mut *store.read().await?, &any).await?.is_empty() {
-            return Err(unknown("filter", "filter", name, "`postigo filter list` shows those that exist"));
-        }
+        return Err(unknown("filter", "filter", name, "`postigo filter list` shows those that exist"));
     }
     if let Some(id) = &filter.parent
         && !communications::is_there(&mut *store.read().await?, id).await?
@@ -89,8 +87,7 @@ pub async fn of_communications(store: &Store, key: &SecretKey, filter: &LogFilte
     if configuration.accounts.contains_key(name) || configuration.transports.contains_key(name) {
         return Ok(());
     }
-    let any = LogFilter { account: Some(name.clone()), limit: 1, ..LogFilter::default() };
-    if communications::list(&mut *store.read().await?, &any).await?.is_empty() {
+    if !communications::has_account_or_transport(&mut *store.read().await?, name).await? {
         let hint = "`postigo account list` and `postigo transport list` show those that exist";
         return Err(unknown("account", "account or transport", name, hint));
     }

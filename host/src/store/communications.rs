@@ -1,13 +1,23 @@
 //! The rows of the communication log.
 
 mod empty;
+mod figures;
+mod list;
+mod overview;
+mod place;
+mod summing;
+mod sums;
+mod time_span;
 
 pub use empty::save_empty;
+pub use list::{LogFilter, LogPage, LogSort, list, page};
+pub use overview::{AccountStatus, Overview, has_account_or_transport, overview};
+pub use place::LogPlace;
+pub use summing::Summing;
 
-use super::StoreError;
-use super::broken_tasks::{self, BrokenTask};
 use super::packing::{pack_entries, unpack_entries};
-use super::sql::{Sql, Value, contains_pattern, pieces};
+use super::sql::{Sql, Value, pieces};
+use super::{Engine, StoreError};
 use postigo_model::communication::{
     CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, EmptyFetches, LogEntry, MailHeading,
     Priority,
@@ -15,8 +25,9 @@ use postigo_model::communication::{
 use postigo_model::timestamp::now;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::str::FromStr;
+use time_span::first_id;
 
 /// Writes a communication, or what it is now.
 pub async fn save(connection: &mut AnyConnection, record: &CommunicationRecord) -> Result<(), StoreError> {
@@ -25,6 +36,14 @@ pub async fn save(connection: &mut AnyConnection, record: &CommunicationRecord) 
 
 /// Writes communications, or what they are now.
 pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRecord]) -> Result<(), StoreError> {
+    let summing_to = write_all(connection, records).await?;
+    sums::mark(connection, records.iter().map(|record| record.id.as_str()), summing_to).await
+}
+
+/// Writes communications without a word about sums; gives the time before which what started is in them, or soon will
+/// be.
+async fn write_all(connection: &mut AnyConnection, records: &[CommunicationRecord]) -> Result<i64, StoreError> {
+    let mut summing_to = None;
     for piece in pieces(records) {
         let mut sql = Sql::new(
             "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries, sender, recipients, subject, message_id, ticket_number, fate) VALUES ",
@@ -35,11 +54,24 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRe
         sql.push(" sender = excluded.sender, recipients = excluded.recipients, subject = excluded.subject, message_id = excluded.message_id,");
         sql.push(" ticket_number = excluded.ticket_number, fate = excluded.fate");
         sql.execute(connection).await?;
-        let mut sql = Sql::new("INSERT INTO communication_entries (id, plan, entries) VALUES ");
+        // Never with the statement above: what it says must have been looked up after that one wrote.
+        let is_postgres = Engine::of(connection) == Engine::Postgres;
+        let mut sql = Sql::new(if is_postgres { "WITH saved AS (" } else { "" });
+        sql.push("INSERT INTO communication_entries (id, plan, entries) VALUES ");
         sql.tuples(piece.iter().map(entries_row).collect::<Result<Vec<_>, _>>()?);
         sql.push(" ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, entries = excluded.entries");
-        sql.execute(connection).await?;
+        if is_postgres {
+            // One way to the server for both.
+            sql.push(") ").push(sums::SUMMING_TO);
+            summing_to = Some(sql.one(connection).await?.try_get(0)?);
+        } else {
+            sql.execute(connection).await?;
+        }
     }
+    let summing_to = match summing_to {
+        Some(summing_to) => summing_to,
+        None => Sql::new(sums::SUMMING_TO).one(connection).await?.try_get(0)?,
+    };
     let touched = |record: &CommunicationRecord| -> Vec<[Value; 2]> {
         record.filters.iter().map(|filter| [filter.into(), (&record.id).into()]).collect()
     };
@@ -48,7 +80,7 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRe
         let mut sql = Sql::new("INSERT INTO communication_filter (filter, id) VALUES ");
         sql.tuples(piece.iter().cloned()).push(" ON CONFLICT DO NOTHING").execute(connection).await?;
     }
-    Ok(())
+    Ok(summing_to)
 }
 
 /// What `communication.entries` has where the entries lie apart; an earlier version of the program reads it as none.
@@ -82,92 +114,6 @@ fn row(record: &CommunicationRecord) -> [Value; 20] {
         (&record.ticket_number).into(),
         record.fate.map(|fate| fate.name().to_owned()).into(),
     ]
-}
-
-/// Which communications a list has.
-#[derive(Debug, Clone, Default)]
-pub struct LogFilter {
-    /// Started at or after, milliseconds since the epoch.
-    pub since: Option<i64>,
-    /// Started before, milliseconds since the epoch.
-    pub until: Option<i64>,
-    /// Of the account, or going out the transport, of this name.
-    pub account: Option<String>,
-    /// That go this way.
-    pub direction: Option<Direction>,
-    /// Of this kind.
-    pub kind: Option<CommunicationKind>,
-    /// Of the mails that are articles of the ticket with this number now, or are answers to one.
-    pub ticket: Option<String>,
-    /// Of the mails that the filter of this name matched, or failed on.
-    pub filter: Option<String>,
-    /// Of the messages that this connection brought.
-    pub parent: Option<String>,
-    /// With this status.
-    pub status: Option<CommunicationStatus>,
-    /// Whose highest priority is this or above.
-    pub priority: Option<Priority>,
-    /// With this text in addresses, subject, Message-ID or account, case ignored.
-    pub search: Option<String>,
-    /// In which order.
-    pub sort: LogSort,
-    /// In the opposite order.
-    pub reverse: bool,
-    /// Past so many of the order.
-    pub offset: i64,
-    /// So many at most.
-    pub limit: i64,
-}
-
-/// The order of a list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogSort {
-    /// Last started first.
-    #[default]
-    Newest,
-    /// First started first.
-    Oldest,
-    /// Longest first.
-    Duration,
-    /// By account, last started first.
-    Account,
-    /// By status, last started first.
-    Status,
-    /// Highest priority first, last started first.
-    Priority,
-}
-
-impl LogSort {
-    /// With their names, as statements have them, and the opposite of that.
-    const ALL: [(Self, &'static str, &'static str, &'static str); 6] = [
-        (Self::Newest, "newest", "id DESC", "id"),
-        (Self::Oldest, "oldest", "id", "id DESC"),
-        (
-            Self::Duration,
-            "duration",
-            "COALESCE(took, ended_at - started_at, 0) DESC, id DESC",
-            "COALESCE(took, ended_at - started_at, 0), id",
-        ),
-        (Self::Account, "account", "account, id DESC", "account DESC, id"),
-        (Self::Status, "status", "status, id DESC", "status DESC, id"),
-        (Self::Priority, "priority", "priority DESC, id DESC", "priority, id"),
-    ];
-
-    fn order(self, reverse: bool) -> &'static str {
-        let found = Self::ALL.iter().find(|(sort, ..)| *sort == self);
-        found.map_or("id DESC", |(_, _, order, reversed)| if reverse { reversed } else { order })
-    }
-}
-
-impl FromStr for LogSort {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, known, ..)| *known == name).map(|(sort, ..)| *sort);
-        found.ok_or_else(|| {
-            format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, ..)| name).join(", "))
-        })
-    }
 }
 
 const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, sender, recipients, subject, message_id, ticket_number, fate, fetches, last_at";
@@ -237,53 +183,6 @@ pub(super) fn read_written(entries: &str) -> Result<Vec<LogEntry>, StoreError> {
         .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })
 }
 
-/// Communications, without their entries.
-pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<Vec<CommunicationRecord>, StoreError> {
-    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM communication WHERE 1 = 1"));
-    between(&mut sql, filter.since, filter.until);
-    if let Some(account) = &filter.account {
-        sql.push(" AND account = ").bind(account);
-    }
-    if let Some(direction) = filter.direction {
-        sql.push(" AND direction = ").bind(direction.name());
-    }
-    if let Some(kind) = filter.kind {
-        sql.push(" AND kind = ").bind(kind.name());
-    }
-    if let Some(number) = &filter.ticket {
-        sql.push(" AND article_id IN (SELECT article.id FROM ticket JOIN article ON article.ticket_id = ticket.id WHERE ticket.number = ");
-        sql.bind(number).push(")");
-    }
-    if let Some(name) = &filter.filter {
-        sql.push(" AND id IN (SELECT id FROM communication_filter WHERE filter = ").bind(name);
-        if let Some(since) = filter.since {
-            sql.push(" AND id >= ").bind(first_id(since));
-        }
-        before(&mut sql, filter.until);
-        sql.push(")");
-    }
-    if let Some(parent) = &filter.parent {
-        sql.push(" AND parent = ").bind(parent);
-    }
-    if let Some(status) = filter.status {
-        sql.push(" AND status = ").bind(status.name());
-    }
-    if let Some(priority) = filter.priority {
-        sql.push(" AND priority >= ").bind(i64::from(priority as u8));
-    }
-    if let Some(text) = &filter.search {
-        let pattern = contains_pattern(&text.to_lowercase());
-        sql.push(" AND (search LIKE ")
-            .bind(&pattern)
-            .push(" ESCAPE '\\' OR LOWER(account) LIKE ")
-            .bind(&pattern)
-            .push(" ESCAPE '\\')");
-    }
-    sql.push(" ORDER BY ").push(filter.sort.order(filter.reverse));
-    sql.push(" LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
-    sql.all(connection).await?.iter().map(read).collect()
-}
-
 /// Whether there is a communication with this id.
 pub async fn is_there(connection: &mut AnyConnection, id: &str) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM communication WHERE id = ");
@@ -291,23 +190,10 @@ pub async fn is_there(connection: &mut AnyConnection, id: &str) -> Result<bool, 
     Ok(sql.optional(connection).await?.is_some())
 }
 
-/// Ids are UUIDs of version 7, so a span of time is a span of the primary key. Empty fetches reach to the last of them.
-fn between(sql: &mut Sql, since: Option<i64>, until: Option<i64>) {
-    if let Some(since) = since {
-        sql.push(" AND (id >= ").bind(first_id(since)).push(" OR last_at >= ").bind(since).push(")");
-    }
-    before(sql, until);
-}
-
-fn before(sql: &mut Sql, until: Option<i64>) {
-    if let Some(until) = until {
-        sql.push(" AND id < ").bind(first_id(until));
-    }
-}
-
-fn first_id(at: i64) -> String {
-    let at = u64::try_from(at).unwrap_or_default() & 0xffff_ffff_ffff;
-    format!("{:08x}-{:04x}-", at >> 16, at & 0xffff)
+/// Whether a filter of this name had to do with a mail in the log.
+pub async fn has_filter(connection: &mut AnyConnection, name: &str) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT 1 FROM communication_filter WHERE filter = ");
+    Ok(sql.bind(name).push(" LIMIT 1").optional(connection).await?.is_some())
 }
 
 /// A communication with its entries, and with those of the other side: a message's connection, a connection's messages.
@@ -353,108 +239,6 @@ pub async fn show(
         related_count = sql.bind(id).one(connection).await?.try_get(0)?;
     }
     Ok(Some(ShownCommunication { communication, related, related_count }))
-}
-
-/// The peer's four figures.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overview {
-    /// By account, how its last connection (else message) ended, and how many failed.
-    pub accounts: BTreeMap<String, AccountStatus>,
-    /// The same by transport.
-    pub transports: BTreeMap<String, AccountStatus>,
-    /// How many communications have which status.
-    pub statuses: BTreeMap<String, i64>,
-    /// How many run.
-    pub active: i64,
-    /// Mean milliseconds from start to end, of messages and fetches that ended. Connections that wait for the next mail,
-    /// to a server or of a listener's client, last as long as somebody likes.
-    pub mean_milliseconds: Option<f64>,
-    /// Tasks of the daemons that are broken now, whatever the span of time.
-    pub broken_tasks: Vec<BrokenTask>,
-}
-
-/// How an account or transport does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountStatus {
-    /// Of the last communication that ended; of an account, of a connection where there was one. `processing` where none
-    /// has ended.
-    pub status: CommunicationStatus,
-    /// When that one started, milliseconds since the epoch.
-    pub last: i64,
-    /// Communications.
-    pub communications: i64,
-    /// Those that failed.
-    pub failed: i64,
-}
-
-/// Connections that wait for the next mail.
-const WAITS: &str = "kind = 'connection' AND (direction = 'outgoing' OR transport IN ('lmtp', 'smtp'))";
-
-/// The figures of communications started in this span of time (milliseconds since the epoch).
-pub async fn overview(
-    connection: &mut AnyConnection,
-    since: Option<i64>,
-    until: Option<i64>,
-) -> Result<Overview, StoreError> {
-    let mut overview = Overview { broken_tasks: broken_tasks::all(connection).await?, ..Overview::default() };
-    let count = counted_since(since);
-    let mut sql = Sql::new(format!(
-        "SELECT account, direction, kind, status, CAST(SUM({count}) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE COALESCE(took, ended_at - started_at) * ({count}) / fetches END), 0) AS BIGINT), MAX(id), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE {count} END) AS BIGINT), COALESCE(MAX(last_at), 0) FROM communication WHERE 1 = 1"
-    ));
-    between(&mut sql, since, until);
-    let rows = sql.push(" GROUP BY account, direction, kind, status").all(connection).await?;
-    let (mut ended, mut took) = (0, 0);
-    let mut last: HashMap<(Direction, String), (bool, bool, i64, String)> = HashMap::new();
-    for row in &rows {
-        let corrupt = |reason| StoreError::Corrupt { what: "communication", reason };
-        let name: String = row.try_get(0)?;
-        let direction = Direction::from_str(row.try_get(1)?).map_err(corrupt)?;
-        let is_connection = row.try_get::<&str, _>(2)? == CommunicationKind::Connection.name();
-        let status = CommunicationStatus::from_str(row.try_get(3)?).map_err(corrupt)?;
-        let (count, milliseconds, id): (i64, i64, String) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
-        *overview.statuses.entry(status.name().to_owned()).or_default() += count;
-        if status == CommunicationStatus::Processing {
-            overview.active += count;
-        } else {
-            (ended, took) = (ended + row.try_get::<i64, _>(7)?, took + milliseconds);
-        }
-        // An answer that was never composed had no transport.
-        if name.is_empty() {
-            continue;
-        }
-        let all = if direction == Direction::Incoming { &mut overview.accounts } else { &mut overview.transports };
-        let account = all.entry(name.clone()).or_default();
-        account.communications += count;
-        account.failed += if status == CommunicationStatus::Failed { count } else { 0 };
-        // One that runs tells of an account only where none has ended. What an account's messages come to is no matter of
-        // its server; a transport is for its mails, and a connection that ends well later makes none of them arrive.
-        let is_telling = is_connection || direction == Direction::Outgoing;
-        let at = started(&id).max(row.try_get(8)?);
-        let rank = (status != CommunicationStatus::Processing, is_telling, at, id);
-        let known = last.entry((direction, name)).or_default();
-        if *known < rank {
-            account.status = status;
-            account.last = rank.2;
-            *known = rank;
-        }
-    }
-    overview.mean_milliseconds = (ended > 0).then(|| took as f64 / ended as f64);
-    Ok(overview)
-}
-
-/// How many communications a row counts for since a time: of the empty fetches of a day those since then, which come at
-/// even intervals; at least the last.
-fn counted_since(since: Option<i64>) -> String {
-    let Some(since) = since.filter(|since| *since > 0) else { return "fetches".to_owned() };
-    format!(
-        "CASE WHEN last_at > started_at AND started_at < {since} THEN 1 + (fetches - 1) * (last_at - {since}) / (last_at - started_at) ELSE fetches END"
-    )
-}
-
-/// The time in a UUID of version 7.
-fn started(id: &str) -> i64 {
-    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(12).collect();
-    i64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
 fn abandoned() -> Sql {
@@ -507,18 +291,24 @@ pub async fn purge(
 ) -> Result<u64, StoreError> {
     let removed_from = |table: &str| {
         let mut sql = Sql::new(format!(
-            "DELETE FROM {table} WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < "
+            "DELETE FROM {table} WHERE id IN (SELECT id FROM communication WHERE ((status IN ('successful', 'warning') AND id < "
         ));
         sql.bind(first_id(successful_before))
             .push(") OR (status IN ('failed', 'processing') AND id < ")
             .bind(first_id(failed_before));
-        sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
+        // Nothing younger is looked at.
+        sql.push(")) AND id < ").bind(first_id(successful_before.max(failed_before)));
+        sql.push(" ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
         sql
     };
     for table in ["communication_filter", "communication_entries"] {
         removed_from(table).execute(connection).await?;
     }
-    removed_from("communication").execute(connection).await
+    let rows = removed_from("communication").push(" RETURNING id").all(connection).await?;
+    let ids = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<&str>, _>>()?;
+    let summing_to = sums::progress(connection).await?.summing_to;
+    sums::mark(connection, ids.iter().copied(), summing_to).await?;
+    Ok(ids.len() as u64)
 }
 
 /// The communications of an article, oldest first.

@@ -55,6 +55,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (29, "mails in the log", include_str!("migrations/0029_mails_in_the_log.sql")),
     (30, "empty fetches", include_str!("migrations/0030_empty_fetches.sql")),
     (31, "packed", include_str!("migrations/0031_packed.sql")),
+    (32, "sums", include_str!("migrations/0032_sums.sql")),
     (33, "actors", include_str!("migrations/0033_actors.sql")),
 ];
 
@@ -80,6 +81,9 @@ pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPoo
 /// leases last.
 const ABANDONED: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
+/// Each statement sees what was committed before it, whatever the server's default is: claims and sums rely on it.
+const COMMITTED: &str = "SET default_transaction_isolation = 'read committed'";
+
 /// An error, and whether it may be that another process makes the schema just now.
 type ConnectFailure = (StoreError, bool);
 
@@ -104,7 +108,8 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             let options = AnyPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10));
             let options = options.after_connect(|connection, _| {
                 Box::pin(async move {
-                    sqlx::query(ABANDONED).execute(connection).await?;
+                    sqlx::query(ABANDONED).execute(&mut *connection).await?;
+                    sqlx::query(COMMITTED).execute(connection).await?;
                     Ok(())
                 })
             });

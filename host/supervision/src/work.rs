@@ -67,6 +67,8 @@ pub enum WorkKind {
     Overview,
     /// Says that this host is there, and by what it works.
     Presence,
+    /// Sums up the communication log by hours and days.
+    Sums,
 }
 
 impl WorkKind {
@@ -105,6 +107,7 @@ impl WorkKind {
             Self::Files => "files",
             Self::Overview => "overview",
             Self::Presence => "presence",
+            Self::Sums => "sums",
         }
     }
 }

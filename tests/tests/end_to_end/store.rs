@@ -6,4 +6,5 @@ mod filing;
 mod intake;
 mod log;
 mod outage;
+mod sums;
 mod versions;

@@ -76,8 +76,16 @@ async fn every_list_is_read_to_its_end_by_links() {
     // Those of each kind's things are alike.
     assert!(of_things.contains(&"/queues/{name}/versions") && of_things.iter().all(|path| path.ends_with("/versions")));
     let lists = lists.into_iter().chain(["/queues/Raw/versions"]);
-    for list in lists.chain(["/tickets?changed_since=2020-01-01T00:00:00Z", "/communications?sort=oldest&kind=message"])
-    {
+    let others = [
+        "/tickets?changed_since=2020-01-01T00:00:00Z",
+        "/tickets?queue=Raw",
+        "/communications?sort=oldest&kind=message",
+        "/communications?sort=duration",
+        "/communications?sort=account&reverse=true",
+        "/communications?sort=status",
+        "/communications?sort=priority",
+    ];
+    for list in lists.chain(others) {
         let mark = if list.contains('?') { '&' } else { '?' };
         let whole = api.get(Role::Admin, &format!("{list}{mark}limit=500")).await.expect(200);
         // Whoever lists tokens uses one meanwhile.
@@ -160,4 +168,19 @@ async fn the_log_is_listed_by_kind() {
     assert_eq!(connections["items"], json!([]));
     let wrong = api.get(Role::Reader, "/communications?kind=mail").await.problem(400);
     assert_eq!(wrong["errors"][0]["parameter"], "kind");
+}
+
+/// Cursors of the log counted rows once, and those of one order are nothing in another.
+#[tokio::test]
+async fn a_cursor_of_another_list_is_refused() {
+    let api = Api::start().await;
+    api.fill().await;
+    let by_duration = api.get(Role::Admin, "/communications?sort=duration&limit=1").await.expect(200);
+    let newest = api.get(Role::Admin, "/communications?limit=1").await.expect(200);
+    let (by_duration, newest) = (by_duration["next_cursor"].as_str().unwrap(), newest["next_cursor"].as_str().unwrap());
+    let counted = "NTA";
+    for (sort, cursor) in [("newest", counted), ("duration", counted), ("newest", by_duration), ("status", newest)] {
+        let refused = api.get(Role::Admin, &format!("/communications?sort={sort}&cursor={cursor}")).await.expect(400);
+        assert_eq!(refused["errors"][0]["parameter"], "cursor", "{sort} {cursor}: {refused}");
+    }
 }

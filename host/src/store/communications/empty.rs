@@ -1,6 +1,6 @@
 //! Fetches that brought nothing and met nothing worth telling: one row for each account and day.
 
-use super::save;
+use super::{sums, write_all};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
 use postigo_model::communication::CommunicationRecord;
@@ -30,7 +30,9 @@ pub async fn save_empty(connection: &mut AnyConnection, record: &CommunicationRe
     // The row keeps the start of the first, and the times of entries are packed from the row's start on.
     let (id, row_started_at) = known.unwrap_or_else(|| (record.id.clone(), record.started_at));
     let row = CommunicationRecord { id, started_at: row_started_at, ..record.clone() };
-    save(connection, &row).await?;
+    let summing_to = write_all(connection, std::slice::from_ref(&row)).await?;
+    // While it ran it was one of those that are summed up; the row of empty fetches is none.
+    sums::mark(connection, [record.id.as_str()].into_iter(), summing_to).await?;
     let mut sql = Sql::new("UPDATE communication SET fetches = fetches + ");
     sql.bind(i64::from(!is_first)).push(", took = COALESCE(took, 0) + ").bind(ended_at - record.started_at);
     sql.push(", last_at = ").bind(record.started_at).push(", empty_day = ").bind(day);
