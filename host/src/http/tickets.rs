@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::body::Json;
-use super::page::{Page, PageQuery};
+use super::page::{Page, PageQuery, SEARCHED_WITHIN};
 use super::problem::Problem;
 use super::query::{Query, time};
 use crate::service::tickets::{self, TicketDocument, TicketWithArticles};
@@ -130,8 +130,14 @@ async fn list(
         };
         return page.read(place, read).await;
     }
-    let read = |before, limit| tickets::list(&state.store, &state.key, TicketFilter { before, limit, ..filter });
-    page.read(|ticket: &TicketDocument| ticket.ticket_id.to_string(), read).await
+    let limit = page.limit()?;
+    let filter = TicketFilter { before: page.after()?, limit: i64::from(limit) + 1, ..filter };
+    let (rows, searched_to) = tickets::page(&state.store, &state.key, filter, SEARCHED_WITHIN).await?;
+    let page = Page::of(rows, limit, |ticket| ticket.ticket_id.to_string(), |ticket| ticket);
+    Ok(match searched_to {
+        Some(to) => page.searched_until(&to.id, to.created_at),
+        None => page,
+    })
 }
 
 /// Shows a ticket with its articles.

@@ -9,17 +9,29 @@ use crate::answer;
 use crate::filing::{self, TicketUpdate};
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
-use crate::store::tickets::{self, Article, TicketFilter};
+use crate::store::tickets::{self, Article, SearchedTickets, TicketFilter, TicketPage};
 use crate::store::{Store, communications, outgoing};
 use postigo_model::ticket::TicketEdit;
+use std::time::Duration;
 
 /// Tickets, the newest first.
 pub async fn list(store: &Store, key: &SecretKey, filter: TicketFilter) -> Result<Vec<TicketDocument>, ServiceError> {
-    let found = tickets::list(&mut *store.read().await?, &filter).await?;
-    if found.is_empty() {
+    Ok(page(store, key, filter, Duration::MAX).await?.0)
+}
+
+/// The tickets that are asked for and are found within this time, the newest first, and how far that came where it did
+/// not come to the end.
+pub async fn page(
+    store: &Store,
+    key: &SecretKey,
+    filter: TicketFilter,
+    budget: Duration,
+) -> Result<(Vec<TicketDocument>, Option<SearchedTickets>), ServiceError> {
+    let TicketPage { rows, searched_to } = tickets::page(&mut *store.read().await?, &filter, budget).await?;
+    if rows.is_empty() && filter.before.is_none() {
         names::of_tickets(store, key, &filter).await?;
     }
-    Ok(found.into_iter().map(TicketDocument::from).collect())
+    Ok((rows.into_iter().map(TicketDocument::from).collect(), searched_to))
 }
 
 /// A ticket with its articles.

@@ -23,6 +23,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// The states in which an external number finds a ticket.
 fn open_states() -> impl Iterator<Item = &'static str> {
@@ -216,8 +217,75 @@ pub struct TicketFilter {
     pub limit: i64,
 }
 
+/// Tickets in their order.
+#[derive(Debug, Default)]
+pub struct TicketPage {
+    /// The rows.
+    pub rows: Vec<Ticket>,
+    /// Where the time was up: what lies past this ticket was not looked at. None: there are enough rows, or no more.
+    pub searched_to: Option<SearchedTickets>,
+}
+
+/// How far tickets were looked at, from the newest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchedTickets {
+    /// Row id; [`TicketFilter::before`] of the next page.
+    pub id: i64,
+    /// When the ticket of that id, or the next one, was made; milliseconds since the epoch.
+    pub created_at: i64,
+}
+
+/// So many row ids are looked at in one step.
+const AT_ONCE: i64 = 10_000;
+
+/// The tickets that are asked for and are found within this time, newest first; all of them, by their last changes, where
+/// it is those since a time.
+pub async fn page(
+    connection: &mut AnyConnection,
+    filter: &TicketFilter,
+    budget: Duration,
+) -> Result<TicketPage, StoreError> {
+    let TicketFilter { queue, state, owner, lock, customer_user, search, .. } = filter;
+    let asks = [queue, state, owner, lock, customer_user, search].into_iter().any(Option::is_some);
+    if !asks || filter.changed_since.is_some() {
+        return Ok(TicketPage { rows: list(connection, filter).await?, searched_to: None });
+    }
+    let begun = Instant::now();
+    let mut before = if let Some(before) = filter.before {
+        before
+    } else {
+        let last = Sql::new("SELECT MAX(id) FROM ticket").one(connection).await?;
+        last.try_get::<Option<i64>, _>(0)?.unwrap_or_default() + 1
+    };
+    let mut rows = Vec::new();
+    loop {
+        let wanted = filter.limit - rows.len() as i64;
+        let from = before.saturating_sub(AT_ONCE).max(0);
+        let piece = TicketFilter { before: Some(before), limit: wanted, ..filter.clone() };
+        rows.extend(list_from(connection, &piece, Some(from)).await?);
+        before = from;
+        if from == 0 || rows.len() as i64 >= filter.limit {
+            return Ok(TicketPage { rows, searched_to: None });
+        }
+        if begun.elapsed() >= budget {
+            let mut sql = Sql::new("SELECT created_at FROM ticket WHERE id >= ");
+            let row = sql.bind(before).push(" ORDER BY id LIMIT 1").optional(connection).await?;
+            let created_at = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+            return Ok(TicketPage { rows, searched_to: Some(SearchedTickets { id: before, created_at }) });
+        }
+    }
+}
+
 /// Tickets, newest first; by their last changes where it is those since a time.
 pub async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError> {
+    list_from(connection, filter, None).await
+}
+
+async fn list_from(
+    connection: &mut AnyConnection,
+    filter: &TicketFilter,
+    from: Option<i64>,
+) -> Result<Vec<Ticket>, StoreError> {
     let mut sql = select();
     sql.push("1 = 1");
     let equal = [
@@ -242,6 +310,9 @@ pub async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> Resu
     }
     if let Some(before) = filter.before {
         sql.push(" AND ticket.id < ").bind(before);
+    }
+    if let Some(from) = from {
+        sql.push(" AND ticket.id >= ").bind(from);
     }
     if let Some((changed_at, number)) = &filter.past {
         sql.push(" AND (ticket.changed_at, ticket.number) > (").bind(*changed_at).push(", ").bind(number).push(")");

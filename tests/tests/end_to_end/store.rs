@@ -6,5 +6,6 @@ mod filing;
 mod intake;
 mod log;
 mod outage;
+mod pages;
 mod sums;
 mod versions;

@@ -150,19 +150,25 @@ pub(in crate::store) fn read_written(text: &str) -> Result<MessageResult, StoreE
 }
 
 /// The statuses that an index of their own makes quick to find, in its words; all others are found among all messages.
-const INDEXED: [(&str, &[SpoolStatus]); 2] = [
+const INDEXED: [(&str, &[SpoolStatus]); 3] = [
     ("status IN ('waiting', 'claimed')", &[SpoolStatus::Waiting, SpoolStatus::Claimed]),
     ("status IN ('held', 'failed', 'ignored')", &[SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored]),
+    ("status IN ('rejected', 'dropped')", &[SpoolStatus::Rejected, SpoolStatus::Dropped]),
 ];
+/// Of these, those that somebody has to look at, or that are on their way.
+const OPEN: usize = 2;
+
+/// The condition of all messages.
+const EVERY: &str = "1 = 1";
 
 /// Messages in the order of their arrival, without the results that are longer than 64 KiB.
 pub async fn list(connection: &mut AnyConnection, filter: &MessageFilter) -> Result<Vec<SpoolMessage>, StoreError> {
     let mut asked = filter.status.clone();
     if asked.is_empty() {
-        asked = INDEXED.iter().flat_map(|(_, statuses)| *statuses).copied().collect();
+        asked = INDEXED[..OPEN].iter().flat_map(|(_, statuses)| *statuses).copied().collect();
     }
     let mut messages = Vec::new();
-    for (condition, statuses) in INDEXED.into_iter().chain([("1 = 1", &SpoolStatus::ALL[..])]) {
+    for (condition, statuses) in INDEXED.into_iter().chain([(EVERY, &SpoolStatus::ALL[..])]) {
         let (here, others) = asked.into_iter().partition(|status| statuses.contains(status));
         asked = others;
         messages.extend(list_part(connection, condition, &here, filter).await?);
@@ -181,13 +187,22 @@ async fn list_part(
     if statuses.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new(format!("SELECT {} FROM spool WHERE {condition} AND status IN ", listed_columns()));
-    sql.list(statuses.iter().map(|status| status.name()));
+    // The ids first: for rows in their order SQLite reads the whole table rather than an index that has a few of them.
+    let is_indexed = condition != EVERY;
+    let mut sql = Sql::new(format!("SELECT {} FROM spool WHERE ", listed_columns()));
+    if is_indexed {
+        sql.push("id IN (SELECT id FROM spool WHERE ");
+    }
+    sql.push(condition).push(" AND status IN ").list(statuses.iter().map(|status| status.name()));
     if let Some(account) = &filter.account {
         sql.push(" AND account = ").bind(account);
     }
     if let Some(after) = filter.after {
         sql.push(" AND id > ").bind(after);
+    }
+    if is_indexed {
+        // No order of the primary key.
+        sql.push(" ORDER BY id + 0 LIMIT ").bind(filter.limit).push(")");
     }
     let rows = sql.push(" ORDER BY id LIMIT ").bind(filter.limit).all(connection).await?;
     read_all(connection, &rows, Detail::Listed).await
@@ -266,7 +281,7 @@ async fn places(connection: &mut AnyConnection, ids: &[i64], raw: &str) -> Resul
 /// How many messages stand where: waiting, claimed, held, failed, ignored.
 pub async fn depths(connection: &mut AnyConnection) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
     let mut depths = BTreeMap::new();
-    for (condition, statuses) in INDEXED {
+    for (condition, statuses) in INDEXED.into_iter().take(OPEN) {
         depths.extend(statuses.iter().map(|status| (*status, 0)));
         let mut sql = Sql::new(format!("SELECT status, COUNT(*) FROM spool WHERE {condition} GROUP BY status"));
         for row in sql.all(connection).await? {
