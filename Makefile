@@ -5,6 +5,8 @@ CARGO_PROFILE := release
 LISTEN ?= 127.0.0.1:8025
 POSTIGO_DATA ?= $(CURDIR)/postigo-data
 
+MILLION ?= $(CURDIR)/target/million
+
 IN ?= --lib
 TEST ?=
 
@@ -12,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 POSTIGO := $(TARGET)/$(CARGO_PROFILE)/postigo
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev try pages build test check bench proof guests setup
+.PHONY: help run dev try pages build test check bench bench-million proof guests setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +54,10 @@ proof: setup guests ## Run the full counts of the proofs: kills, cuts, hosts tha
 bench: setup guests ## Run the benchmarks, each beside its baseline
 	cargo build --$(CARGO_PROFILE) --workspace --all-targets
 	cargo bench --workspace --bench postigo
+
+bench-million: setup guests ## The same of a database with a million mails, which stays in target/million and is used again: takes long
+	cargo build --$(CARGO_PROFILE) --workspace --all-targets
+	POSTIGO_MAILS=1000000 POSTIGO_MILLION="$(MILLION)" cargo bench --workspace --bench postigo -- million
 
 setup: setup-build ## Install what the tests need: Dovecot, Postfix, PostgreSQL
 	.ci/setup --tests

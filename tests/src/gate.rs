@@ -13,7 +13,9 @@ pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A data folder, perhaps with its state in PostgreSQL.
 pub struct Gate {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder in the end, unless it is to be kept.
+    _temporary: Option<tempfile::TempDir>,
     database: Option<String>,
     key: Option<PathBuf>,
 }
@@ -33,11 +35,13 @@ impl Gate {
     /// # Panics
     /// If there is no temporary folder.
     pub fn new() -> Self {
-        Self {
-            folder: tempfile::Builder::new().prefix("postigo-data-").tempdir().expect("a temporary folder"),
-            database: None,
-            key: None,
-        }
+        let temporary = tempfile::Builder::new().prefix("postigo-data-").tempdir().expect("a temporary folder");
+        Self { folder: temporary.path().to_owned(), _temporary: Some(temporary), database: None, key: None }
+    }
+
+    /// A folder that is kept, with the state in it, or in a database where one is named.
+    pub fn kept(folder: &Path, database: Option<&str>) -> Self {
+        Self { folder: folder.to_owned(), _temporary: None, database: database.map(str::to_owned), key: None }
     }
 
     /// A fresh folder with the state in this database; hosts that share one share the first one's key.
@@ -47,7 +51,7 @@ impl Gate {
 
     /// The data folder.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// The binary with the options that name its folder and database.

@@ -4,13 +4,15 @@ use super::ports::free_port;
 use postigo_skipped::skipped;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A running server; stopped when dropped.
 pub struct Postgres {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder in the end, unless it is to be kept.
+    _temporary: Option<tempfile::TempDir>,
     programs: PathBuf,
     port: u16,
     /// PostgreSQL refuses to run as root: then it runs as the user `postgres`.
@@ -24,27 +26,42 @@ impl Postgres {
     /// # Panics
     /// If it is installed and does not start.
     pub fn start() -> Option<Self> {
-        let Some(programs) = programs() else {
-            skipped("PostgreSQL is not installed (no initdb in /usr/lib/postgresql/*/bin or PATH)");
-            return None;
-        };
-        let folder = tempfile::Builder::new().prefix("postigo-postgres-").tempdir().expect("a temporary folder");
+        let programs = found()?;
+        let temporary = tempfile::Builder::new().prefix("postigo-postgres-").tempdir().expect("a temporary folder");
+        let folder = temporary.path().to_owned();
+        Some(Self::start_in(folder, Some(temporary), programs))
+    }
+
+    /// The same in a folder that is kept, with the databases that are there.
+    ///
+    /// # Panics
+    /// If it is installed and does not start, or the folder cannot be made.
+    pub fn kept(folder: &Path) -> Option<Self> {
+        let programs = found()?;
+        std::fs::create_dir_all(folder).expect("a folder that can be made");
+        Some(Self::start_in(folder.to_owned(), None, programs))
+    }
+
+    fn start_in(folder: PathBuf, temporary: Option<tempfile::TempDir>, programs: PathBuf) -> Self {
         let user = unprivileged();
         if let Some((user, group)) = user {
-            chown(folder.path(), Some(user), Some(group)).expect("the folder goes to the user postgres");
+            chown(&folder, Some(user), Some(group)).expect("the folder goes to the user postgres");
         }
-        let server = Self { folder, programs, port: free_port(), user, databases: AtomicU32::new(0) };
+        let server =
+            Self { folder, _temporary: temporary, programs, port: free_port(), user, databases: AtomicU32::new(0) };
         let data = server.data();
-        succeeded(
-            &server
-                .command("initdb")
-                .arg("-D")
-                .arg(&data)
-                .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
-                .output(),
-        );
+        if !data.exists() {
+            succeeded(
+                &server
+                    .command("initdb")
+                    .arg("-D")
+                    .arg(&data)
+                    .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+                    .output(),
+            );
+        }
         server.resume();
-        Some(server)
+        server
     }
 
     /// Starts the server again after [`Self::stop`], and waits until it answers.
@@ -55,9 +72,9 @@ impl Postgres {
         let options = format!(
             "-p {} -k {} -c listen_addresses=127.0.0.1 -c fsync=on -c max_connections=200",
             self.port,
-            self.folder.path().display()
+            self.folder.display()
         );
-        let log = self.folder.path().join("log");
+        let log = self.folder.join("log");
         let mut command = self.command("pg_ctl");
         command.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);
         // The server outlives pg_ctl and would keep a pipe open.
@@ -65,7 +82,7 @@ impl Postgres {
         assert!(
             status.is_ok_and(|status| status.success()),
             "PostgreSQL did not start; its log is in {}",
-            self.folder.path().display()
+            self.folder.display()
         );
     }
 
@@ -82,16 +99,33 @@ impl Postgres {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
         succeeded(&self.command("createdb").args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", &name]).output());
-        format!("postgres://postgres@127.0.0.1:{port}/{name}")
+        self.url(&name)
+    }
+
+    /// The URL of a database, which may be there or not.
+    pub fn url(&self, name: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Makes the database of this name anew, empty, and gives its URL.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub fn anew(&self, name: &str) -> String {
+        let port = self.port.to_string();
+        let place = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres"];
+        succeeded(&self.command("dropdb").args(place).args(["--if-exists", name]).output());
+        succeeded(&self.command("createdb").args(place).arg(name).output());
+        self.url(name)
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.join("data")
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.current_dir(self.folder.path()).env("LC_ALL", "C");
+        command.current_dir(&self.folder).env("LC_ALL", "C");
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }
@@ -111,6 +145,15 @@ fn succeeded(output: &std::io::Result<Output>) {
         Ok(output) => panic!("PostgreSQL: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => panic!("PostgreSQL: {error}"),
     }
+}
+
+/// The programs, or why there are none.
+fn found() -> Option<PathBuf> {
+    let found = programs();
+    if found.is_none() {
+        skipped("PostgreSQL is not installed (no initdb in /usr/lib/postgresql/*/bin or PATH)");
+    }
+    found
 }
 
 /// The folder with `initdb`: Debian's newest version, else from PATH.

@@ -2,15 +2,20 @@
 //! disk.
 
 use super::report::{line, once, section};
+use super::rules::configuration;
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::Gate;
 use postigo_tests::mails::mails;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 const MESSAGES: usize = 10_000;
 /// The bare client asks for so many at once, and syncs them together.
 const BATCH: usize = 100;
+
+/// Filters of the second account that is fetched from.
+const FILTERS: usize = 20;
 
 pub fn run() {
     for (protocol, bare) in [("imap", imap as fn(u16, &str, usize)), ("pop3", pop3)] {
@@ -18,32 +23,37 @@ pub fn run() {
         let Some(server) = Dovecot::start() else { return };
         let port = if protocol == "imap" { server.imap } else { server.pop3 };
         let raws = mails(0..MESSAGES);
-        for user in ["bare", "gate"] {
+        for user in ["bare", "gate", "filtered"] {
             server.deliver(user, "INBOX", raws.iter().map(Vec::as_slice));
             // Dovecot indexes a folder when it is first opened; that is not what is measured.
             bare(port, user, 1);
         }
         let (bare_took, ()) = once(|| bare(port, "bare", MESSAGES));
-        let gate = Gate::new();
-        let account =
-            format!("[[account]]\nname = \"bench\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {port}\n");
-        gate.configure(&format!("{account}user = \"gate\"\npassword = \"{PASSWORD}\"\n"));
-        let (took, reports) = once(|| gate.json(&["fetch", "--account", "bench"]));
-        assert_eq!(gate.titles().len(), MESSAGES);
-        assert!(server.messages("gate", "INBOX").is_empty());
-        let rate = |took: std::time::Duration| MESSAGES as f64 / took.as_secs_f64();
-        let baseline = format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(took) / rate(bare_took));
-        let fetching = reports[0]["milliseconds"].as_u64().map(std::time::Duration::from_millis).expect("a time");
-        let durable =
-            format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(fetching) / rate(bare_took));
-        line(
-            "fetched, durable and deleted; filing goes on beside it",
-            &format!("{:.0}/s", rate(fetching)),
-            "≥ 0.7 of it",
-            &durable,
-        );
-        line("all of it filed as well", &format!("{:.0}/s", rate(took)), "≥ 0.7 of it", &baseline);
+        let (durable, filed) = fetch(&server, protocol, port, "gate", "");
+        let (_, filtered) = fetch(&server, protocol, port, "filtered", &configuration(FILTERS));
+        let rate = |took: Duration| MESSAGES as f64 / took.as_secs_f64();
+        let show = |what: &str, took: Duration| {
+            let baseline =
+                format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(took) / rate(bare_took));
+            line(what, &format!("{:.0}/s", rate(took)), "≥ 0.7 of it", &baseline);
+        };
+        show("fetched, durable and deleted; filing goes on beside it", durable);
+        show("all of it filed as well", filed);
+        show(&format!("the same with {FILTERS} filters"), filtered);
     }
+}
+
+/// Fetches all from this user's mailbox into a gate with these filters; until it was durable and deleted, and until it
+/// was filed.
+fn fetch(server: &Dovecot, protocol: &str, port: u16, user: &str, filters: &str) -> (Duration, Duration) {
+    let gate = Gate::new();
+    let account =
+        format!("[[account]]\nname = \"bench\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {port}\n");
+    gate.configure(&format!("{account}user = \"{user}\"\npassword = \"{PASSWORD}\"\n{filters}"));
+    let (took, reports) = once(|| gate.json(&["fetch", "--account", "bench"]));
+    assert_eq!(gate.titles().len(), MESSAGES);
+    assert!(server.messages(user, "INBOX").is_empty());
+    (reports[0]["milliseconds"].as_u64().map(Duration::from_millis).expect("a time"), took)
 }
 
 /// A connection that is read line by line, and a file for what is read.

@@ -3,6 +3,7 @@
 
 use super::daemon::peak_mebibytes;
 use super::report::{line, once, section};
+use super::rules::configuration;
 use postigo_tests::dovecot::{Dovecot, Options};
 use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::{large_mail, mail, mail_with_large_file};
@@ -24,7 +25,22 @@ pub fn run() {
     let Some(dovecot) = Dovecot::with(Options { more: lmtp, ..Options::default() }) else { return };
     let (bare, ()) = once(|| deliver(port, "box", MESSAGES));
     assert_eq!(dovecot.messages("box", "INBOX").len(), MESSAGES);
-    let (gate, port) = listening();
+    let rate = |took: Duration| MESSAGES as f64 / took.as_secs_f64();
+    let show = |what: &str, took: Duration| {
+        let baseline = format!("Dovecot's LMTP {:.0}/s, ratio {:.2}", rate(bare), rate(took) / rate(bare));
+        line(what, &format!("{:.0}/s", rate(took)), "≥ 3 of it", &baseline);
+    };
+    let (taken, filed) = take_in("");
+    show("taken in: each 250 is durable", taken);
+    show("taken in and filed", filed);
+    show("the same with 20 filters", take_in(&configuration(20)).1);
+    large("text", large_mail(0, LARGE));
+    large("attachment", mail_with_large_file(0, LARGE));
+}
+
+/// Takes all in with these filters; until the last answer, and until all was filed.
+fn take_in(filters: &str) -> (Duration, Duration) {
+    let (gate, port) = listening(filters);
     let daemon = gate.serve("warn,postigo=info");
     daemon.wait_for("listens");
     let (filed, taken) = once(|| {
@@ -34,16 +50,11 @@ pub fn run() {
     });
     assert_eq!(gate.titles().len(), MESSAGES);
     daemon.stop();
-    let rate = |took: Duration| MESSAGES as f64 / took.as_secs_f64();
-    let baseline = |took| format!("Dovecot's LMTP {:.0}/s, ratio {:.2}", rate(bare), rate(took) / rate(bare));
-    line("taken in: each 250 is durable", &format!("{:.0}/s", rate(taken)), "≥ 3 of it", &baseline(taken));
-    line("taken in and filed", &format!("{:.0}/s", rate(filed)), "≥ 3 of it", &baseline(filed));
-    large("text", large_mail(0, LARGE));
-    large("attachment", mail_with_large_file(0, LARGE));
+    (taken, filed)
 }
 
 fn large(what: &str, mail: Vec<u8>) {
-    let (gate, port) = listening();
+    let (gate, port) = listening("");
     let daemon = gate.serve("warn,postigo=info");
     daemon.wait_for("listens");
     let (took, ()) = once(|| {
@@ -59,12 +70,12 @@ fn large(what: &str, mail: Vec<u8>) {
     daemon.stop();
 }
 
-/// A data folder with a listener for everybody, and its port.
-fn listening() -> (Gate, u16) {
+/// A data folder with a listener for everybody and these filters, and its port.
+fn listening(filters: &str) -> (Gate, u16) {
     let (gate, port) = (Gate::new(), free_port());
     let settings = "[settings]\nmax_message_size = \"200 MiB\"\n";
     gate.configure(&format!(
-        "{settings}[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nport = {port}\nuser = \"*\"\n"
+        "{settings}[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nport = {port}\nuser = \"*\"\n{filters}"
     ));
     (gate, port)
 }

@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
 //! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain,
-//! files, fetch, lmtp, sending, accounts, daemon, reading, flood.
+//! files, fetch, lmtp, sending, accounts, daemon, reading, flood, bombed, million.
 
 #![allow(
     clippy::expect_used,
@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod bombed;
 mod calls;
 mod chain;
 mod daemon;
@@ -19,6 +20,7 @@ mod fetch;
 mod files;
 mod flood;
 mod lmtp;
+mod million;
 mod reading;
 mod report;
 mod rules;
@@ -26,7 +28,7 @@ mod sending;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 10] = [
+    let sections: [(&str, fn()); 12] = [
         ("calls", calls::run),
         ("chain", chain::run),
         ("files", files::run),
@@ -37,6 +39,8 @@ fn main() {
         ("daemon", daemon::run),
         ("reading", reading::run),
         ("flood", flood::run),
+        ("bombed", bombed::run),
+        ("million", million::run),
     ];
     for (name, section) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
