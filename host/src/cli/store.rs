@@ -2,9 +2,10 @@
 
 use super::{CommandError, Context};
 use crate::store::compacting::{self, DatabaseSize};
-use crate::store::repacking::{self, OldRows};
+use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::worker::WorkLock;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 /// `store …`
 #[derive(Debug, clap::Subcommand)]
@@ -33,10 +34,20 @@ async fn compact(context: &Context) -> Result<(), CommandError> {
         )));
     };
     let before = compacting::size(store).await?;
-    let mut rows = 0;
+    let (begun, mut rows, mut waits) = (Instant::now(), 0, false);
     for what in OldRows::ALL {
-        while let Some(count) = repacking::step(store, what).await? {
-            rows += count;
+        loop {
+            match repacking::step(store, what).await? {
+                PackingStep::LookedAt(count) => rows += count,
+                PackingStep::Done => break,
+                PackingStep::Waits if begun.elapsed() < JUST_UPGRADED => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                PackingStep::Waits => {
+                    waits = true;
+                    break;
+                }
+            }
         }
     }
     if before.is_some() {
@@ -59,10 +70,20 @@ async fn compact(context: &Context) -> Result<(), CommandError> {
         (Some(before), Some(after)) => {
             format!("The database has {} now, and had {}.\n", mebibytes(after), mebibytes(before))
         }
+        _ if waits => "What earlier versions can read too is packed.\n".to_owned(),
         _ => "The rows of earlier versions are packed. PostgreSQL gives back by itself what is free.\n".to_owned(),
     });
+    if waits {
+        eprintln!("{WAITS}");
+    }
     Ok(())
 }
+
+/// So long after an upgrade an earlier version may still begin to work on the database.
+const JUST_UPGRADED: Duration = Duration::from_secs(15);
+
+/// Why some rows are not packed.
+const WAITS: &str = "Articles and mails stay as they are for now: a host of an earlier version, which could not read them, works on this database, or has not said within a day that it ended.";
 
 fn mebibytes(size: DatabaseSize) -> String {
     format!("{:.1} MiB", size.bytes as f64 / f64::from(1 << 20))

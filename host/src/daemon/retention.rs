@@ -3,13 +3,13 @@
 
 use crate::chain::LazySandbox;
 use crate::spool::Spool;
-use crate::store::repacking::{self, OldRows};
+use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::store::{Store, StoreError, broken_tasks, communications, compacting, idempotency, outgoing, plan_versions};
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
 use postigo_supervision::{WorkKind, blocking};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Idempotency keys are remembered so long, in milliseconds.
@@ -32,18 +32,38 @@ pub async fn tidy_cache(sandbox: Arc<LazySandbox>) {
 /// After so many rows the log says how far packing has come.
 const TOLD_EVERY: u64 = 20_000;
 
-/// Packs the rows that versions before packing wrote, until that is done or `stop`.
+/// So long is waited for a host of an earlier version to end; after that it is looked for when this is done again.
+const WAITED: Duration = Duration::from_secs(30);
+
+/// Packs the rows that versions before packing wrote, until that is done, `stop`, or a host of an earlier version goes on
+/// working, which could not read all of them.
 pub async fn repack(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+    let give_up = Instant::now() + WAITED;
     for what in OldRows::ALL {
         let (mut looked_at, mut told) = (0, 0);
         while !stop.is_cancelled() {
-            let Some(count) = repacking::step(store, what).await? else {
-                if looked_at > 0 {
-                    tracing::info!(rows = looked_at, "the {} of earlier versions are packed", what.name());
+            match repacking::step(store, what).await? {
+                PackingStep::LookedAt(count) => looked_at += count,
+                PackingStep::Done => {
+                    if looked_at > 0 {
+                        tracing::info!(rows = looked_at, "the {} of earlier versions are packed", what.name());
+                    }
+                    break;
                 }
-                break;
-            };
-            looked_at += count;
+                PackingStep::Waits if Instant::now() < give_up => {
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                PackingStep::Waits => {
+                    tracing::info!(
+                        "the {} of earlier versions stay as they are for now: a host of an earlier version, which could not read them, works on the database, or has not said within a day that it ended",
+                        what.name()
+                    );
+                    break;
+                }
+            }
             if looked_at - told >= TOLD_EVERY {
                 told = looked_at;
                 tracing::info!(rows = looked_at, "packing the {} of earlier versions", what.name());
@@ -153,7 +173,7 @@ mod tests {
         assert_eq!(purge(&spool, &nothing).await.unwrap(), 0, "an outcome that is not named is kept");
         let mut settings = Settings::default();
         settings.log_retention.insert("successful".to_owned(), 0);
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
         assert_eq!(purge(&spool, &settings).await.unwrap(), 1);
     }
 

@@ -4,6 +4,7 @@ use super::key::{as_received, comparable, content_digest, digest, epoch, stored_
 use super::telling::tell_held;
 use super::{KnownMessage, Lease, MessageFailure, MessageFilter, SpoolMessage};
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
+use crate::store::packing::{pack_mail, unpack_mail};
 use crate::store::spool::{self as rows, MessageClaims, MessageEnding, NewRow, RawPlace, SuspectRule};
 use crate::store::{Engine, Store, StoreError};
 use crate::store::{claims, leases};
@@ -182,7 +183,7 @@ impl Spool {
             let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
             RawPlace::Object(self.objects.put(&name, arrival.raw.clone(), self.names_objects()).await?)
         } else {
-            RawPlace::Row(arrival.raw.to_vec())
+            self.in_row(&arrival.raw).await?
         };
         let internal_date = match arrival.key {
             SourceKey::Imap { internal_date, .. } => Some(internal_date),
@@ -203,6 +204,16 @@ impl Spool {
             size: i64::try_from(arrival.raw.len()).unwrap_or(i64::MAX),
             raw,
         })
+    }
+
+    /// The bytes as their row has them.
+    async fn in_row(&self, raw: &Bytes) -> Result<RawPlace, StoreError> {
+        if self.store.all_read_packed().await?
+            && let Some(packed) = pack_mail(raw)?
+        {
+            return Ok(RawPlace::Packed(packed));
+        }
+        Ok(RawPlace::Row(raw.to_vec()))
     }
 
     /// The accounts under a lease, anybody's, for which messages wait whose time has come.
@@ -286,6 +297,7 @@ impl Spool {
     async fn bytes(&self, id: i64, place: RawPlace) -> Result<Vec<u8>, StoreError> {
         match place {
             RawPlace::Row(raw) => Ok(raw),
+            RawPlace::Packed(packed) => unpack_mail(&packed),
             RawPlace::Object(name) => self.objects.get(&name).await,
             RawPlace::Gone => {
                 Err(StoreError::NotFound(format!("The received bytes of message {id} are not kept any more.")))

@@ -6,6 +6,8 @@ use super::writer::{self, WriteWork};
 use super::{Engine, StoreError};
 use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc;
 
 /// The open database. Cheap to clone.
@@ -14,6 +16,8 @@ pub struct Store {
     pub(super) engine: Engine,
     pub(super) readers: AnyPool,
     pub(super) writer: Option<mpsc::Sender<Box<dyn writer::WriteJob>>>,
+    /// Whether it is known that everybody reads packed articles and mails.
+    pub(super) all_read_packed: Arc<AtomicBool>,
 }
 
 impl Store {

@@ -35,6 +35,7 @@ pub mod outgoing;
 pub mod packing;
 mod pinning;
 pub mod plan_versions;
+pub mod readers;
 pub mod repacking;
 mod respelling;
 pub mod spool;

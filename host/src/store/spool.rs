@@ -187,17 +187,22 @@ async fn insert_raw(
     rows: &[NewRow],
     taken: &[Option<TakenIn>],
 ) -> Result<(), StoreError> {
-    let new: Vec<(i64, &Vec<u8>)> = rows
+    let new: Vec<(i64, &Vec<u8>, bool)> = rows
         .iter()
         .zip(taken)
         .filter_map(|(row, taken)| match (&row.raw, taken) {
-            (RawPlace::Row(raw), Some(TakenIn::New(id))) => Some((*id, raw)),
+            (RawPlace::Row(raw), Some(TakenIn::New(id))) => Some((*id, raw, false)),
+            (RawPlace::Packed(packed), Some(TakenIn::New(id))) => Some((*id, packed, true)),
             _ => None,
         })
         .collect();
     for piece in pieces(&new) {
-        let mut sql = Sql::new("INSERT INTO spool_raw (spool_id, raw) VALUES ");
-        sql.tuples(piece.iter().map(|(id, raw)| -> [Value; 2] { [(*id).into(), (*raw).clone().into()] }));
+        let mut sql = Sql::new("INSERT INTO spool_raw (spool_id, raw, packed) VALUES ");
+        sql.tuples(
+            piece.iter().map(|(id, raw, is_packed)| -> [Value; 3] {
+                [(*id).into(), (*raw).clone().into(), (*is_packed).into()]
+            }),
+        );
         sql.push(" ON CONFLICT (spool_id) DO NOTHING").execute(connection).await?;
     }
     Ok(())

@@ -2,11 +2,13 @@
 
 mod articles;
 mod change;
+mod content;
 mod rows;
 mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
 pub use change::{is_kept, merge_into, update};
+pub(super) use content::read_written;
 pub use rows::{
     NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket,
     link, touch,

@@ -52,8 +52,7 @@ fn one(database: &str, gate: &Gate) {
     let calm = times(gate, &std::mem::take(&mut sent));
     let bombs_out = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let bombs: Vec<_> =
-            (0..CONNECTIONS).map(|place| scope.spawn(move || bring_bombs(bombed, place))).collect();
+        let bombs: Vec<_> = (0..CONNECTIONS).map(|place| scope.spawn(move || bring_bombs(bombed, place))).collect();
         let bombs_out = &bombs_out;
         scope.spawn(move || {
             for bomb in bombs {
@@ -93,7 +92,9 @@ fn bring_one(port: u16, sent: &mut HashMap<String, SystemTime>) {
     let (mut client, _) = greeted(port);
     let now = SystemTime::now();
     let subject = format!("Alone {}", now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
-    let text = format!("From: joe@example.com\r\nTo: other@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@x>\r\n\r\nHello.\r\n");
+    let text = format!(
+        "From: joe@example.com\r\nTo: other@example.org\r\nSubject: {subject}\r\nMessage-ID: <{subject}@x>\r\n\r\nHello.\r\n"
+    );
     sent.insert(subject, now);
     bring(&mut client, text.into_bytes());
 }

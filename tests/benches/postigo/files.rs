@@ -19,8 +19,7 @@ pub fn run() {
     let flushes = flushes(folder.path());
     let bare = bare(folder.path());
     let sqlite = ingest(&Gate::new(), &mbox);
-    let baseline =
-        format!("bare grouped inserts {bare:.0}/s, ratio {:.2}; fdatasync {flushes:.0}/s", sqlite / bare);
+    let baseline = format!("bare grouped inserts {bare:.0}/s, ratio {:.2}; fdatasync {flushes:.0}/s", sqlite / bare);
     line("into SQLite", &format!("{sqlite:.0}/s"), "≥ 0.35 of it", &baseline);
     if let Some(server) = Postgres::start() {
         let postgres = ingest(&Gate::on_postgres(&server.database(), None), &mbox);

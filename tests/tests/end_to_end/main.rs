@@ -34,4 +34,5 @@ mod round_trip;
 mod sending;
 mod silence;
 mod store;
+mod upgrade;
 mod versions;

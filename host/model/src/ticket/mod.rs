@@ -130,6 +130,7 @@ pub fn beginning_of(text: &str) -> (String, bool) {
 
 /// An article that is to be filed. Its raw bytes are those of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that is said of an article")]
 pub struct NewArticle {
     /// `agent`, `system`, `customer`.

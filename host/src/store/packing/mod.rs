@@ -1,11 +1,13 @@
 //! Rows that are many and alike, packed: a byte that says how, the number of bytes written out, and those bytes compressed
-//! over a dictionary of what such rows usually say. What `dictionary_1.txt` has can never change, since rows were packed over
-//! it: a better one is another file, and another first byte.
+//! over a dictionary of what such rows usually say. What the dictionaries have can never change, since rows were packed over
+//! them: a better one is another file, and another first byte.
 
 mod entries;
+mod mails;
 mod results;
 
 pub use entries::{pack_entries, unpack_entries};
+pub use mails::{LARGEST_MAIL, pack_article, pack_mail, unpack_article, unpack_mail};
 pub use results::{StoredResult, pack_result, unpack_result};
 
 use super::StoreError;
@@ -16,32 +18,70 @@ use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 /// The bytes stand as they are.
 const PLAIN: u8 = 0;
-/// Compressed by zstd over the first dictionary.
-const FIRST_DICTIONARY: u8 = 1;
 
-const DICTIONARY: &[u8] = include_bytes!("dictionary_1.txt");
-/// How hard zstd tries: more takes longer and gains nothing worth having on a few hundred bytes.
-const LEVEL: i32 = 6;
-
-static PACKING: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
-static UNPACKING: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
-
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+/// What rows are packed over; the number is the first byte of such rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dictionary {
+    /// What is said of a mail: results, entries.
+    Sentences = 1,
+    /// What mails say.
+    Mail = 2,
 }
 
-/// Packs bytes.
+impl Dictionary {
+    const ALL: [Self; 2] = [Self::Sentences, Self::Mail];
+
+    fn text(self) -> &'static [u8] {
+        match self {
+            Self::Sentences => include_bytes!("dictionary_1.txt"),
+            Self::Mail => include_bytes!("dictionary_2.txt"),
+        }
+    }
+
+    /// How hard zstd tries: more takes longer and gains nothing worth having, on a few hundred bytes, and on mails, of
+    /// which there are more.
+    fn level(self) -> i32 {
+        match self {
+            Self::Sentences => 6,
+            Self::Mail => 1,
+        }
+    }
+
+    fn of(how: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|dictionary| *dictionary as u8 == how)
+    }
+
+    fn place(self) -> usize {
+        self as usize - 1
+    }
+}
+
+static PACKING: LazyLock<[EncoderDictionary<'static>; 2]> =
+    LazyLock::new(|| Dictionary::ALL.map(|one| EncoderDictionary::copy(one.text(), one.level())));
+static UNPACKING: LazyLock<[DecoderDictionary<'static>; 2]> =
+    LazyLock::new(|| Dictionary::ALL.map(|one| DecoderDictionary::copy(one.text())));
+
+thread_local! {
+    static COMPRESSORS: RefCell<[Option<Compressor<'static>>; 2]> = const { RefCell::new([None, None]) };
+}
+
+/// Packs bytes in which something is said of a mail.
 pub fn pack(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let compressed = COMPRESSOR.with_borrow_mut(|kept| {
-        let compressor = match kept {
+    pack_over(bytes, Dictionary::Sentences)
+}
+
+fn pack_over(bytes: &[u8], dictionary: Dictionary) -> Result<Vec<u8>, StoreError> {
+    let place = dictionary.place();
+    let compressed = COMPRESSORS.with_borrow_mut(|kept| {
+        let compressor = match &mut kept[place] {
             Some(compressor) => compressor,
-            None => kept.insert(Compressor::with_prepared_dictionary(&PACKING)?),
+            none => none.insert(Compressor::with_prepared_dictionary(&PACKING[place])?),
         };
         compressor.compress(bytes)
     });
     let compressed = compressed.map_err(|error| corrupt("row", format!("it could not be packed: {error}")))?;
     let (how, content) =
-        if compressed.len() < bytes.len() { (FIRST_DICTIONARY, compressed.as_slice()) } else { (PLAIN, bytes) };
+        if compressed.len() < bytes.len() { (dictionary as u8, compressed.as_slice()) } else { (PLAIN, bytes) };
     let mut packed = Vec::with_capacity(content.len() + 6);
     packed.push(how);
     if how != PLAIN {
@@ -56,8 +96,7 @@ pub fn unpacked_length(packed: &[u8]) -> Option<usize> {
     let (how, mut rest) = packed.split_first()?;
     match *how {
         PLAIN => Some(rest.len()),
-        FIRST_DICTIONARY => usize::try_from(take_number(&mut rest)?).ok(),
-        _ => None,
+        how => Dictionary::of(how).and_then(|_| usize::try_from(take_number(&mut rest)?).ok()),
     }
 }
 
@@ -74,7 +113,8 @@ pub fn unpack(what: &'static str, packed: &[u8], most: usize) -> Result<Vec<u8>,
         return Ok(rest.to_vec());
     }
     take_number(&mut rest).ok_or_else(unreadable)?;
-    let unpacked = Decompressor::with_prepared_dictionary(&UNPACKING)
+    let place = Dictionary::of(*how).ok_or_else(unreadable)?.place();
+    let unpacked = Decompressor::with_prepared_dictionary(&UNPACKING[place])
         .and_then(|mut decompressor| decompressor.decompress(rest, length))
         .map_err(|error| corrupt(what, format!("it cannot be unpacked: {error}.")))?;
     if unpacked.len() != length {
@@ -137,7 +177,7 @@ mod tests {
         let told = unpack("row", &packed, MOST).unwrap_err().to_string();
         assert!(told.contains("1048577 bytes"), "{told}");
         // It says that it has less than it holds.
-        let mut lying = vec![FIRST_DICTIONARY];
+        let mut lying = vec![Dictionary::Sentences as u8];
         push_number(&mut lying, 10);
         let mut rest = &packed[1..];
         take_number(&mut rest).unwrap();
@@ -148,18 +188,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_dictionary_is_as_it_was_when_rows_were_packed_over_it() {
+    fn the_dictionaries_are_as_they_were_when_rows_were_packed_over_them() {
         use sha2::{Digest, Sha256};
-        let digest = postigo_model::hexadecimal::hexadecimal(&Sha256::digest(DICTIONARY));
-        assert_eq!(digest, DIGEST, "rows can only be read over the very bytes: make another dictionary beside it");
+        let digests = Dictionary::ALL.map(|one| postigo_model::hexadecimal::hexadecimal(&Sha256::digest(one.text())));
+        assert_eq!(digests, DIGESTS, "rows can only be read over the very bytes: make another dictionary beside them");
     }
 
-    const DIGEST: &str = "5670e7a95540ee57e33460c60c8c4cac7d68d99a21c67f01f1b1e8512cd4a17b";
+    const DIGESTS: [&str; 2] = [
+        "5670e7a95540ee57e33460c60c8c4cac7d68d99a21c67f01f1b1e8512cd4a17b",
+        "cf7be879fb4fb4ebf221673f68eac05c64baa28480d6277400ebf1ecfd99e59f",
+    ];
 
     proptest! {
         #[test]
         fn what_was_packed_comes_back(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-            prop_assert_eq!(unpack("row", &pack(&bytes).unwrap(), MOST).unwrap(), bytes);
+            for dictionary in Dictionary::ALL {
+                prop_assert_eq!(unpack("row", &pack_over(&bytes, dictionary).unwrap(), MOST).unwrap(), bytes.clone());
+            }
         }
 
         #[test]

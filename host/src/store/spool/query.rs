@@ -238,19 +238,22 @@ pub async fn results(connection: &mut AnyConnection, ids: &[i64]) -> Result<Hash
     Ok(results)
 }
 
-/// Where the bytes of a message are; of those that lie in a row the first so many.
+/// Where the bytes of a message are; of those that lie in a row as they came in the first so many.
 pub async fn beginning_place(connection: &mut AnyConnection, id: i64, most: usize) -> Result<RawPlace, StoreError> {
-    Ok(places(connection, &[id], &format!("substr(raw, 1, {most})")).await?.remove(&id).unwrap_or(RawPlace::Gone))
+    // What is packed is not long.
+    let beginning = format!("CASE WHEN spool_raw.packed = 1 THEN raw ELSE substr(raw, 1, {most}) END");
+    Ok(places(connection, &[id], &beginning).await?.remove(&id).unwrap_or(RawPlace::Gone))
 }
 
-/// The bytes that lie in a row from this one on, so many at most; none where there are none any more.
+/// The bytes that lie in a row as they came in, from this one on, so many at most; none where there are none any more.
 pub async fn raw_piece(
     connection: &mut AnyConnection,
     id: i64,
     from: usize,
     most: usize,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut sql = Sql::new(format!("SELECT substr(raw, {}, {most}) FROM spool_raw WHERE spool_id = ", from + 1));
+    let mut sql =
+        Sql::new(format!("SELECT substr(raw, {}, {most}) FROM spool_raw WHERE packed = 0 AND spool_id = ", from + 1));
     let row = sql.bind(id).optional(connection).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
@@ -264,11 +267,12 @@ async fn places(connection: &mut AnyConnection, ids: &[i64], raw: &str) -> Resul
     let mut places = HashMap::new();
     for piece in pieces(ids) {
         let mut sql = Sql::new(format!(
-            "SELECT spool.id, object, {raw} FROM spool LEFT JOIN spool_raw ON spool_raw.spool_id = spool.id WHERE spool.id IN "
+            "SELECT spool.id, object, {raw}, spool_raw.packed FROM spool LEFT JOIN spool_raw ON spool_raw.spool_id = spool.id WHERE spool.id IN "
         ));
         for row in sql.list(piece.iter().copied()).all(connection).await? {
             let place = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<Vec<u8>>, _>(2)?) {
                 (Some(name), _) => RawPlace::Object(name),
+                (None, Some(packed)) if row.try_get::<Option<i64>, _>(3)? == Some(1) => RawPlace::Packed(packed),
                 (None, Some(raw)) => RawPlace::Row(raw),
                 (None, None) => RawPlace::Gone,
             };

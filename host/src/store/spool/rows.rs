@@ -44,6 +44,8 @@ pub struct NewRow {
 pub enum RawPlace {
     /// In the database.
     Row(Vec<u8>),
+    /// In the database, packed ([`crate::store::packing::unpack_mail`]).
+    Packed(Vec<u8>),
     /// In the object store, under this name.
     Object(String),
     /// Nowhere any more: dropped, or older than `raw_retention`.

@@ -1,9 +1,10 @@
 //! Articles, and what the next mail asks of them.
 
+use super::content::{content_values, read_content};
 use super::rows::touch;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
-use crate::store::{StoreError, json};
+use crate::store::{StoreError, readers};
 use postigo_mail::Address;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::InternalMail;
@@ -40,12 +41,10 @@ impl Article {
     }
 }
 
-const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, detail FROM article WHERE ";
+const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, detail, packed FROM article WHERE ";
 
 fn read(row: &AnyRow) -> Result<Article, StoreError> {
-    let detail: &str = row.try_get(5)?;
-    let content = serde_json::from_str(detail)
-        .map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+    let content = read_content(row, 5)?;
     Ok(Article {
         id: row.try_get(0)?,
         ticket_id: row.try_get(1)?,
@@ -96,11 +95,11 @@ pub async fn add_article(
     article: &NewArticle,
     now: i64,
 ) -> Result<i64, StoreError> {
-    let detail = json("article", article)?;
+    let [detail, packed] = content_values(article, readers::all_read_packed(connection).await?)?;
     let mut sql = Sql::new(
-        "INSERT INTO article (ticket_id, spool_id, outgoing_id, created_at, sender_type, visible_for_customer, message_id, detail) VALUES ",
+        "INSERT INTO article (ticket_id, spool_id, outgoing_id, created_at, sender_type, visible_for_customer, message_id, detail, packed) VALUES ",
     );
-    let row: [Value; 8] = [
+    let row: [Value; 9] = [
         ticket_id.into(),
         0_i64.into(),
         outgoing_id.into(),
@@ -108,7 +107,8 @@ pub async fn add_article(
         article.sender_type.name().into(),
         article.visible_for_customer.into(),
         indexed(&article.message_id).into(),
-        detail.into(),
+        detail,
+        packed,
     ];
     let id = sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?;
     touch(connection, ticket_id, now).await?;

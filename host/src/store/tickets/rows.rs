@@ -1,8 +1,9 @@
 //! The rows of tickets and articles that mails become; a statement for many at once.
 
+use super::content::content_values;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{StoreError, json};
+use crate::store::{StoreError, json, readers};
 use postigo_model::ticket::{NewArticle, Ticket};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -152,8 +153,10 @@ pub async fn insert_received(
     connection: &mut AnyConnection,
     articles: &[ReceivedArticle<'_>],
 ) -> Result<Vec<i64>, StoreError> {
-    let mut rows: Vec<[Value; 8]> = Vec::with_capacity(articles.len());
+    let is_packed = readers::all_read_packed(connection).await?;
+    let mut rows: Vec<[Value; 9]> = Vec::with_capacity(articles.len());
     for ReceivedArticle { ticket_id, spool_id, article, now } in articles {
+        let [detail, packed] = content_values(article, is_packed)?;
         rows.push([
             (*ticket_id).into(),
             (*spool_id).into(),
@@ -162,13 +165,14 @@ pub async fn insert_received(
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
             (!article.vouches()).into(),
-            json("message", article)?.into(),
+            detail,
+            packed,
         ]);
     }
     let mut ids = HashMap::new();
     for piece in pieces(&rows) {
         let mut sql = Sql::new(
-            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, unvouched, detail) VALUES ",
+            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, unvouched, detail, packed) VALUES ",
         );
         for row in sql.tuples(piece.iter().cloned()).push(" RETURNING spool_id, id").all(connection).await? {
             ids.insert(row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?);

@@ -4,6 +4,7 @@
 //! the address of its sender alone vouched for: a From is easily forged, and the mail would bring the addresses of
 //! whoever forged it. And nobody is of a ticket for having got an automatic answer, which goes to whoever wrote.
 
+use super::content::read_content;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};
@@ -11,8 +12,7 @@ use postigo_mail::Address;
 use postigo_model::configured::UnvouchedNumbers;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{FollowUpCandidate, Ticket};
-use postigo_model::ticket::{FollowUpSearch, VouchedBy};
-use serde::Deserialize;
+use postigo_model::ticket::{FollowUpSearch, NewArticle, VouchedBy};
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ async fn are_correspondents(
     loop {
         // As `Article::brings_people` says it of one.
         let mut sql = Sql::new(
-            "SELECT id, detail FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ",
+            "SELECT id, detail, packed FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ",
         );
         let rows = sql
             .bind(ticket_id)
@@ -111,9 +111,7 @@ async fn are_correspondents(
         let mut met: BTreeSet<Mailbox> = BTreeSet::new();
         for row in &rows {
             last = row.try_get(0)?;
-            let addresses: ArticleAddresses = serde_json::from_str(row.try_get(1)?)
-                .map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
-            met.extend(addresses.mailboxes());
+            met.extend(mailboxes(&read_content(row, 1)?));
         }
         strangers.retain(|stranger| !met.contains(stranger));
         if keep {
@@ -143,19 +141,9 @@ async fn note(connection: &mut AnyConnection, ticket_id: i64, met: &BTreeSet<Mai
     Ok(())
 }
 
-/// What an article says of people.
-#[derive(Deserialize)]
-struct ArticleAddresses {
-    from: String,
-    reply_to: String,
-    to: String,
-    cc: String,
-}
-
-impl ArticleAddresses {
-    fn mailboxes(&self) -> impl Iterator<Item = Mailbox> {
-        let headers = [&self.from, &self.reply_to, &self.to, &self.cc].into_iter();
-        let all = headers.flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));
-        all.map(|found| Mailbox::of(&found.address))
-    }
+/// Whom an article names.
+fn mailboxes(article: &NewArticle) -> impl Iterator<Item = Mailbox> {
+    let headers = [&article.from, &article.reply_to, &article.to, &article.cc].into_iter();
+    let all = headers.flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));
+    all.map(|found| Mailbox::of(&found.address))
 }

@@ -134,7 +134,7 @@ fn word(draw: &mut Draw) -> String {
     let rank = WORDS.powf(draw.below(1 << 20) as f64 / f64::from(1 << 20)) as u64;
     let mut of = Draw(rank);
     // Words that are common are short.
-    let syllables = 1 + (rank.ilog10() as u64).min(2) + of.below(2);
+    let syllables = 1 + u64::from(rank.ilog10()).min(2) + of.below(2);
     (0..syllables).map(|_| SYLLABLES[of.below(SYLLABLES.len() as u64) as usize]).collect()
 }
 

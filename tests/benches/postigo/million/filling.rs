@@ -14,6 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PARTS: u64 = 10;
 /// Fetches that fail, so that there is something to find.
 const FAILURES: usize = 20;
+/// An account that nothing can be fetched from.
+const AWAY: &str = "[[account]]\nname = \"away\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"a\"\npassword = \"b\"\n";
 /// The file that says what is in a folder.
 const NOTE: &str = "filled.json";
 
@@ -45,7 +47,8 @@ impl Filled {
     pub fn print(&self) {
         let [first, last, bare] = self.rates;
         let when = if self.is_fresh { "" } else { ", when it was filled" };
-        let baseline = format!("the first tenth {first:.0}/s, ratio {:.2}; bare grouped inserts {bare:.0}/s{when}", last / first);
+        let baseline =
+            format!("the first tenth {first:.0}/s, ratio {:.2}; bare grouped inserts {bare:.0}/s{when}", last / first);
         line("filed, the last tenth", &format!("{last:.0}/s"), "≥ 0.9 of it", &baseline);
     }
 }
@@ -56,12 +59,9 @@ fn asked(mails: u64, filters: usize) -> Value {
 
 /// Fills an empty database.
 pub fn fill(gate: &Gate, folder: &Path, mails: u64, filters: usize) -> Filled {
-    let mut toml = configuration(filters);
-    for account in ACCOUNTS {
-        toml += &format!("[[account]]\nname = \"{account}\"\nprotocol = \"local\"\n");
-    }
-    toml += "[[account]]\nname = \"away\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"a\"\npassword = \"b\"\n";
-    gate.configure(&toml);
+    let accounts =
+        ACCOUNTS.map(|account| format!("[[account]]\nname = \"{account}\"\nprotocol = \"local\"\n")).concat();
+    gate.configure(&format!("{}{accounts}{AWAY}", configuration(filters)));
     for _ in 0..FAILURES {
         assert!(!gate.try_run(["fetch", "--account", "away"]).status.success(), "nobody listens there");
     }
@@ -75,7 +75,7 @@ pub fn fill(gate: &Gate, folder: &Path, mails: u64, filters: usize) -> Filled {
     let (first, last) = (took[0], took[took.len() - 1]);
     let day = last.mul_f64(PARTS as f64 / 365.0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let day_before = (now - day).as_millis() as i64;
+    let day_before = now.saturating_sub(day).as_millis() as i64;
     let rates = [rate(first), rate(last), bare(folder, mails - mails / PARTS..mails)];
     let note = json!({ "asked": asked(mails, filters), "first": rates[0], "last": rates[1], "bare": rates[2], "day_before": day_before });
     std::fs::write(folder.join(NOTE), note.to_string()).unwrap();
@@ -91,7 +91,9 @@ fn part(gate: &Gate, numbers: std::ops::Range<u64>) -> Duration {
         let NumberedMail { account, text } = corpus::mail(number);
         write!(files[account], "From a@x.example Tue Nov 24 10:00:00 2026\n{}\n", text.replace("\r\n", "\n")).unwrap();
     }
-    files.iter_mut().for_each(|file| file.flush().unwrap());
+    for file in &mut files {
+        file.flush().unwrap();
+    }
     let mut took = Duration::ZERO;
     for (account, path) in ACCOUNTS.iter().zip(&paths) {
         if std::fs::metadata(path).unwrap().len() > 0 {

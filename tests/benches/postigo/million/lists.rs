@@ -25,10 +25,11 @@ pub fn run(gate: &Gate, filled: &Filled) {
     let bare = median(ROUNDS, 20, || drop(client.get(&health).send().unwrap().bytes().unwrap()));
     println!("  REST on this machine, the median of {ROUNDS}; an empty answer takes {:.1} ms", milliseconds(bare));
     let ticket = get("/api/v1/tickets?limit=1&search=pump")["items"][0].clone();
-    let number = ticket["number"].as_str().unwrap().to_owned();
+    let number = ticket["ticket_number"].as_str().unwrap().to_owned();
     let shown = get(&format!("/api/v1/tickets/{number}"));
     let article = shown["articles"][0]["id"].as_i64().unwrap();
-    let communication = get("/api/v1/communications?kind=message&limit=1")["items"][0]["id"].as_str().unwrap().to_owned();
+    let communication =
+        get("/api/v1/communications?kind=message&limit=1")["items"][0]["id"].as_str().unwrap().to_owned();
     let failed = get("/api/v1/communications?status=failed&limit=1")["items"][0]["id"].as_str().unwrap().to_owned();
     let day = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(filled.day_before) * 1_000_000).unwrap();
     let day = day.format(&time::format_description::well_known::Rfc3339).unwrap();
@@ -47,12 +48,20 @@ pub fn run(gate: &Gate, filled: &Filled) {
         ("a failed connection", LIST, format!("communications/{failed}")),
         ("a search in the log of a day", SEARCH, format!("communications?since={day}&search=pump%20{middle}")),
         ("a search in all of the log", "bounded", format!("communications?search=pump%20{middle}")),
-        ("a search in all of the log that finds nothing", "bounded", "communications?search=nobody-wrote-this".to_owned()),
+        (
+            "a search in all of the log that finds nothing",
+            "bounded",
+            "communications?search=nobody-wrote-this".to_owned(),
+        ),
         ("the overview of a day", OVERVIEW, format!("communications/overview?since={day}")),
         ("the overview of all", OVERVIEW, "communications/overview".to_owned()),
         ("tickets, newest first", LIST, "tickets".to_owned()),
         ("tickets of a queue and a state", LIST, "tickets?queue=Raw&state=new".to_owned()),
-        ("tickets of a customer", LIST, format!("tickets?customer_user={}", ticket["customer_user"].as_str().unwrap_or_default())),
+        (
+            "tickets of a customer",
+            LIST,
+            format!("tickets?customer_user={}", ticket["customer_user"].as_str().unwrap_or_default()),
+        ),
         ("tickets that changed within a day", LIST, format!("tickets?changed_since={day}")),
         ("a search for a ticket", "bounded", format!("tickets?search=pump%20{middle}")),
         ("a ticket with its articles", LIST, format!("tickets/{number}")),

@@ -28,7 +28,7 @@ pub fn run() {
             std::fs::create_dir_all(&data).unwrap();
             filling::fill(&Gate::kept(&data, None), &data, mails, filters)
         });
-        measure(&Gate::kept(&data, None), &filled, bytes::of_sqlite(&data));
+        measure(&Gate::kept(&data, None), &filled, &bytes::of_sqlite(&data));
     }
     section(&format!("{mails} mails, sizes log-normal with a median of 2 KB, 20 filters, in PostgreSQL"));
     postgres(&folder.join("postgres"), mails);
@@ -44,10 +44,10 @@ fn postgres(folder: &Path, mails: u64) {
         filling::fill(&Gate::kept(&data, Some(&server.anew("million"))), &data, mails, FILTERS)
     });
     let url = server.url("million");
-    measure(&Gate::kept(&data, Some(&url)), &filled, bytes::of_postgres(&url));
+    measure(&Gate::kept(&data, Some(&url)), &filled, &bytes::of_postgres(&url));
 }
 
-fn measure(gate: &Gate, filled: &Filled, bytes: bytes::Bytes) {
+fn measure(gate: &Gate, filled: &Filled, bytes: &bytes::Bytes) {
     filled.print();
     bytes.print();
     lists::run(gate, filled);

@@ -1,0 +1,17 @@
+-- What an article says, and the bytes of a mail as it came in, are packed too.
+
+-- What an article says. `article.detail` is '' where this is set, and has JSON in rows of before this step until they are packed, in the background.
+ALTER TABLE article ADD COLUMN packed {bytes};
+
+-- 1: `raw` is packed.
+ALTER TABLE spool_raw ADD COLUMN packed BIGINT NOT NULL DEFAULT 0;
+
+-- 1: who this is reads packed articles and mails. A host of an earlier version, which goes on while others are brought up to date, would file what it
+-- does not understand: while there is one, nothing is packed.
+ALTER TABLE host ADD COLUMN reads_packed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE lease ADD COLUMN reads_packed BIGINT NOT NULL DEFAULT 0;
+-- One that started just before this step has not said yet that it is there: for some seconds there is taken to be one.
+INSERT INTO lease (account, host, run, expires_at)
+    SELECT '', '', '', {clock} + 12000 WHERE EXISTS (SELECT 1 FROM spool);
+
+INSERT INTO packing (what, done_to) VALUES ('articles', '0'), ('mails', '0');
