@@ -60,13 +60,16 @@ async fn write_all(connection: &mut AnyConnection, records: &[CommunicationRecor
         sql.push("INSERT INTO communication_entries (id, plan, entries) VALUES ");
         sql.tuples(piece.iter().map(entries_row).collect::<Result<Vec<_>, _>>()?);
         sql.push(" ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, entries = excluded.entries");
-        if is_postgres {
-            // One way to the server for both.
-            sql.push(") ").push(sums::SUMMING_TO);
-            summing_to = Some(sql.one(connection).await?.try_get(0)?);
-        } else {
-            sql.execute(connection).await?;
+        // One way to the database for both. SQLite would answer for each row.
+        match (is_postgres, piece.len()) {
+            (true, _) => _ = sql.push(") ").push(sums::SUMMING_TO),
+            (false, 1) => _ = sql.push(" RETURNING (").push(sums::SUMMING_TO).push(")"),
+            (false, _) => {
+                sql.execute(connection).await?;
+                continue;
+            }
         }
+        summing_to = Some(sql.one(connection).await?.try_get(0)?);
     }
     let summing_to = match summing_to {
         Some(summing_to) => summing_to,

@@ -253,12 +253,9 @@ pub async fn page(
         return Ok(TicketPage { rows: list(connection, filter).await?, searched_to: None });
     }
     let begun = Instant::now();
-    let mut before = if let Some(before) = filter.before {
-        before
-    } else {
-        let last = Sql::new("SELECT MAX(id) FROM ticket").one(connection).await?;
-        last.try_get::<Option<i64>, _>(0)?.unwrap_or_default() + 1
-    };
+    let last = Sql::new("SELECT MAX(id) FROM ticket").one(connection).await?;
+    let end = last.try_get::<Option<i64>, _>(0)?.unwrap_or_default().saturating_add(1);
+    let mut before = filter.before.map_or(end, |before| before.min(end));
     let mut rows = Vec::new();
     loop {
         let wanted = filter.limit - rows.len() as i64;

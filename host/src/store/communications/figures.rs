@@ -113,10 +113,10 @@ pub async fn empty_fetches(
     let mut sql = Sql::new(format!(
         "SELECT {GROUP}, CAST(SUM({count}) AS BIGINT), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE {count} END) AS BIGINT), \
          CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE COALESCE(took, ended_at - started_at) * ({count}) / fetches END), 0) AS BIGINT), \
-         MAX(id), COALESCE(MAX(last_at), 0) FROM communication WHERE empty_day IS NOT NULL AND empty_day >= "
+         MAX(id), COALESCE(MAX(last_at), 0) FROM communication WHERE id IN (SELECT id FROM communication WHERE empty_day IS NOT NULL AND empty_day >= "
     ));
     let since = since.unwrap_or_default();
-    sql.bind(since.saturating_sub(DRAWN_BEFORE).div_euclid(DAY)).push(" AND (id >= ").bind(first_id(since));
+    sql.bind(since.saturating_sub(DRAWN_BEFORE).div_euclid(DAY)).push(") AND (id >= ").bind(first_id(since));
     sql.push(" OR last_at >= ").bind(since).push(")");
     before(&mut sql, until);
     sql.push(" GROUP BY ").push(GROUP).all(connection).await?.iter().map(read).collect()

@@ -291,7 +291,7 @@ impl IdRange {
     /// The id that all of it comes after, in its order; after something was cut off, there is one.
     fn begin(&self, newest_first: bool) -> String {
         let (from, past, before) = (self.from.clone(), self.past.clone(), self.before.clone());
-        if newest_first { before.unwrap_or_default() } else { past.or(from).unwrap_or_default() }
+        if newest_first { before.unwrap_or_default() } else { past.max(from).unwrap_or_default() }
     }
 
     fn condition(&self, sql: &mut Sql) {

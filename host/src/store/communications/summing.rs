@@ -54,9 +54,7 @@ impl Summing {
     /// Takes the next step; whether there is another one to be taken now.
     pub async fn step(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut connection = store.read().await?;
-        if !self.settle(&mut connection).await? {
-            return Ok(false);
-        }
+        self.settle(&mut connection).await?;
         let mut seen = snapshot(&mut connection).await?;
         let progress = progress(&mut seen).await?;
         let found = match further(&mut seen, progress, self.settled_to.min(progress.summing_to)).await? {
@@ -78,9 +76,9 @@ impl Summing {
         store.write((progress, to), |(progress, to), connection| Box::pin(begin(connection, *progress, *to))).await
     }
 
-    /// Waits until those have ended who do not know up to when they are to say what they change; false where one of them
-    /// takes its time.
-    async fn settle(&mut self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    /// Waits until those have ended who do not know up to when they are to say what they change. Where one of them takes
+    /// its time, sums go as far as they could before.
+    async fn settle(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         let mut sql = Sql::new("SELECT summing_to, ");
         sql.push(match Engine::of(connection) {
             Engine::Sqlite => "0",
@@ -89,7 +87,7 @@ impl Summing {
         let row = sql.push(" FROM communication_summing WHERE id = 1").one(connection).await?;
         let (summing_to, awaited): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         if summing_to <= self.settled_to {
-            return Ok(true);
+            return Ok(());
         }
         if Engine::of(connection) == Engine::Postgres {
             let mut tries = 0;
@@ -100,13 +98,13 @@ impl Summing {
                 }
                 tries += 1;
                 if tries == TRIES {
-                    return Ok(false);
+                    return Ok(());
                 }
                 tokio::time::sleep(AGAIN).await;
             }
         }
         self.settled_to = summing_to;
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -119,7 +117,8 @@ async fn further(seen: &mut AnyConnection, progress: Progress, settled_to: i64) 
         let what = Counted::Further { to: settled_to };
         return Ok(Some(Count { progress, hour: beginning(progress.summed_to, HOUR), what, figures: Vec::new() }));
     };
-    let hour = beginning(next, HOUR);
+    // An id that is none of ours has any time.
+    let hour = beginning(next.clamp(progress.summed_to, settled_to - 1), HOUR);
     let to = (hour + HOUR).min(settled_to);
     let figures = counted(seen, hour.max(progress.summed_to), Some(to)).await?;
     Ok(Some(Count { progress, hour, what: Counted::Further { to }, figures }))

@@ -89,6 +89,34 @@ async fn a_list_that_is_walked_in_pages_has_each_row_once_in_every_order_while_m
 }
 
 #[tokio::test]
+async fn empty_fetches_that_reach_into_a_span_come_once_in_either_order() {
+    for database in Databases::start().each().await {
+        let store = database.store();
+        let noon = now().div_euclid(24 * HOUR) * 24 * HOUR - 12 * HOUR;
+        for at in [noon, noon + HOUR] {
+            for account in ["one", "two"] {
+                let record = Communication::start(CommunicationKind::Connection, account, "imap").finish(false);
+                save_empty(store, CommunicationRecord { id: id_of(at, &record.id), started_at: at, ..record }).await;
+            }
+        }
+        let mut draw = Draw(5);
+        let records: Vec<_> = (1..5).map(|minute| drawn(&mut draw, noon + HOUR / 2 + minute * 60_000)).collect();
+        save_all(store, records.iter().map(|record| ended(&mut draw, record)).collect()).await;
+        for sort in [LogSort::Oldest, LogSort::Newest] {
+            let direction = [None, Some("incoming"), Some("outgoing")].map(|it| it.map(|it| it.parse().unwrap()));
+            for direction in direction {
+                let since = Some(noon + HOUR / 2);
+                let filter = LogFilter { sort, since, direction, limit: 1_000, ..LogFilter::default() };
+                let all = communications::list(&mut store.read().await.unwrap(), &filter).await.unwrap();
+                let all: Vec<String> = all.into_iter().map(|record| record.id).collect();
+                let walked = walk(store, LogFilter { limit: 1, ..filter }, Duration::ZERO, async || {}).await;
+                assert_eq!(walked, all, "{sort:?} {direction:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_search_within_a_budget_says_how_far_it_came() {
     for database in Databases::start().each().await {
         let (store, begun) = (database.store(), now());
@@ -142,6 +170,9 @@ async fn a_search_over_many_tickets_says_how_far_it_came() {
         let page = tickets::page(&mut connection, &filter, Duration::ZERO).await.unwrap();
         let place = page.searched_to.unwrap();
         assert!(page.rows.is_empty() && place.id > 1 && place.created_at == 31_000, "{place:?}");
+        filter.before = Some(i64::MAX);
+        let again = tickets::page(&mut connection, &filter, Duration::ZERO).await.unwrap();
+        assert_eq!(again.searched_to, Some(place), "past the last one there is nothing to be looked at");
         filter.before = Some(place.id);
         let page = tickets::page(&mut connection, &filter, Duration::MAX).await.unwrap();
         assert_eq!((page.rows.len(), page.searched_to), (1, None));
