@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod filing;
 pub mod http;
 pub mod inbound;
+pub mod jobs;
 pub mod machine;
 pub mod metrics;
 pub mod oauth2;

@@ -91,6 +91,8 @@ pub struct Metrics {
     outgoing: Family<StatusLabel, WholeGauge>,
     outgoing_tries: Family<StatusLabel, Counter>,
     outgoing_oldest: WholeGauge,
+    jobs: Family<StatusLabel, WholeGauge>,
+    jobs_oldest: WholeGauge,
     listeners: ListenerFigures,
 }
 
@@ -120,6 +122,8 @@ impl Metrics {
             outgoing: Family::default(),
             outgoing_tries: Family::default(),
             outgoing_oldest: WholeGauge::default(),
+            jobs: Family::default(),
+            jobs_oldest: WholeGauge::default(),
             listeners: ListenerFigures::default(),
         };
         metrics.register();
@@ -181,6 +185,13 @@ impl Metrics {
             Unit::Seconds,
             self.outgoing_oldest.clone(),
         );
+        registry.register("jobs", "Jobs that wait, run, or failed and are kept, by status", self.jobs.clone());
+        registry.register_with_unit(
+            "jobs_oldest",
+            "Age of the oldest job that waits",
+            Unit::Seconds,
+            self.jobs_oldest.clone(),
+        );
         self.listeners.register(registry);
     }
 
@@ -201,6 +212,14 @@ impl Metrics {
             self.outgoing.get_or_create(&StatusLabel { status: label(status) }).set(mails);
         }
         self.outgoing_oldest.set(oldest);
+    }
+
+    /// How many jobs have which status now, and how many seconds the oldest that waits has waited.
+    pub fn jobs<'s>(&self, statuses: impl IntoIterator<Item = (&'s str, u64)>, oldest: u64) {
+        for (status, jobs) in statuses {
+            self.jobs.get_or_create(&StatusLabel { status: label(status) }).set(jobs);
+        }
+        self.jobs_oldest.set(oldest);
     }
 
     /// A message was worked on to its end, and its filters with it.

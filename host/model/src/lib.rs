@@ -7,6 +7,7 @@ pub mod component_reference;
 pub mod configured;
 pub mod guest;
 pub mod hexadecimal;
+pub mod job;
 pub mod mailbox;
 pub mod outgoing;
 pub mod plan_version;

@@ -97,7 +97,14 @@ impl DryRunOptions<'_> {
 
     async fn one(&self, found: FileMessage) -> Result<(), CommandError> {
         let trusted = self.trusted.then_some(true);
-        let mail = DryRun { source: found.source, raw: found.raw.into(), account: self.account.clone(), trusted };
+        let mail = DryRun {
+            source: found.source,
+            raw: found.raw.into(),
+            account: self.account.clone(),
+            trusted,
+            recipients: Vec::new(),
+            received_at: None,
+        };
         let tried = self.trial.run(mail).await?;
         self.context.output().document(&serde_json::json!(tried), || text(&tried));
         Ok(())

@@ -14,6 +14,7 @@ mod fetch;
 mod filter;
 mod former_options;
 mod ingest;
+mod job;
 mod key_values;
 mod kind_commands;
 mod kinds;
@@ -26,6 +27,7 @@ mod output;
 mod pipe;
 mod place;
 mod printable;
+mod replay;
 mod rows;
 mod serve;
 mod settings;
@@ -90,6 +92,12 @@ enum Command {
     /// Dry runs of the whole chain
     #[command(subcommand)]
     Chain(dry_run::ChainCommand),
+    /// Run stored mails through the chain as it is now, or with other filters, and say which would become something else;
+    /// nothing is changed
+    Replay(replay::Replay),
+    /// What takes long, and how far it has come
+    #[command(subcommand)]
+    Job(job::Command),
     /// The communication log
     #[command(subcommand)]
     Log(log::Command),
@@ -188,6 +196,8 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
         Command::Filter(command) => command.run(context).await,
         Command::Component(command) => command.run(context).await,
         Command::Chain(command) => command.run(context).await,
+        Command::Replay(replay) => replay.run(context).await,
+        Command::Job(command) => command.run(context).await,
         Command::Log(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,
         Command::Transport(command) => command.run(context).await,

@@ -140,7 +140,7 @@ limits = { time = "1h" }
         [
             "a.toml:2: key settings.colour: there is no key `colour` here; the keys are default_queue, ticket_hook, ticket_hook_divider, \
              number_generator, poll_interval, follow_up_checks, unvouched_numbers, define_email_from, types, services, slas, agents, max_message_size, oversize, \
-             spool_limit, max_component_size, external_number_field, log_retention, raw_retention, spool_retention, kept_versions, auto_responses_per_day, auto_responses_per_hour, auto_responses_refused, auto_responses_max_age, authentication_results_from, outbound.",
+             spool_limit, max_component_size, external_number_field, log_retention, raw_retention, spool_retention, kept_versions, job_retention, auto_responses_per_day, auto_responses_per_hour, auto_responses_refused, auto_responses_max_age, authentication_results_from, outbound.",
             "a.toml:3: key settings.poll_interval: must be a duration in whole seconds, such as \"10m\" (units s, m, h, d).",
             "a.toml:7: key follow_up (queue \"Lost\"): must be one of \"possible\", \"reject\", \"new-ticket\", not \"maybe\".",
             "a.toml:8: key valid (queue \"Lost\"): must be true, false or \"temporarily-invalid\".",

@@ -4,6 +4,7 @@
 //! version says what changed, requests say what is wanted now.
 
 mod fetching;
+mod jobs;
 mod listening;
 mod overview;
 mod presence;

@@ -4,7 +4,9 @@
 use crate::chain::LazySandbox;
 use crate::spool::Spool;
 use crate::store::repacking::{self, OldRows, PackingStep};
-use crate::store::{Store, StoreError, broken_tasks, communications, compacting, idempotency, outgoing, plan_versions};
+use crate::store::{
+    Store, StoreError, broken_tasks, communications, compacting, idempotency, jobs, outgoing, plan_versions,
+};
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
 use postigo_supervision::{WorkKind, blocking};
@@ -89,8 +91,8 @@ pub async fn give_back(store: &Store, stop: &CancellationToken) -> Result<(), St
 }
 
 /// Removes communications that are older than `log_retention` keeps them, received and sent bytes that are older than
-/// `raw_retention`, and what is older than `spool_retention` of what became of messages; gives the communications'
-/// number.
+/// `raw_retention`, what is older than `spool_retention` of what became of messages, and jobs that ended before what
+/// `job_retention` keeps; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
     let before = |outcome: &str| {
         let seconds = settings.log_retention.get(outcome).copied().unwrap_or(u64::MAX);
@@ -105,6 +107,11 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
     if settings.spool_retention > 0 {
         let kept = i64::try_from(settings.spool_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
         spool.shorten_results(now().saturating_sub(kept)).await?;
+    }
+    if settings.job_retention > 0 {
+        let kept = i64::try_from(settings.job_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
+        let before = now().saturating_sub(kept);
+        spool.store().write(before, |before, connection| Box::pin(jobs::purge(connection, *before))).await?;
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
     spool

@@ -2,8 +2,10 @@
 
 use super::fetching::{self, FetchTools};
 use super::shares::Shares;
-use super::{listening, overview, presence, retention, signing_in, summing, working};
+use super::{jobs, listening, overview, presence, retention, signing_in, summing, working};
 use crate::answer;
+use crate::inbound::lmtp::host_name;
+use crate::jobs::{JobTools, KINDS, Pace, Runner};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::{OAuth2Error, Tokens};
@@ -230,6 +232,13 @@ impl Daemon {
             woken,
         };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
+        let runner = Runner {
+            tools: JobTools { spool: self.spool.clone(), live: Arc::clone(&self.live), host: host.clone() },
+            host_name: host_name().to_owned(),
+            kinds: &KINDS,
+            pace: Pace::Beside,
+        };
+        let jobs = tokio::spawn(jobs::run(runner, all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
         let serving = tokio::spawn(front(Front {
             listener,
@@ -258,7 +267,7 @@ impl Daemon {
         }
         all_ends.cancel();
         let ended = async {
-            let other = async { tokio::join!(keeping, refreshing, purging, summing, signing_in, telling, present) };
+            let other = async { tokio::join!(keeping, refreshing, purging, summing, signing_in, telling, present, jobs) };
             tokio::join!(working, answering, sending, serving, other)
         };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();

@@ -59,7 +59,14 @@ async fn try_out(
         };
         let account = query.account.unwrap_or_else(|| Account::LOCAL.to_owned());
         trial.check_account(&account).map_err(|refused| Problem::bad_parameter("account", refused.to_string()))?;
-        let mail = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
+        let mail = DryRun {
+            source: "rest".to_owned(),
+            raw: mail,
+            account,
+            trusted: query.trusted,
+            recipients: Vec::new(),
+            received_at: None,
+        };
         trial.run(mail).await.map_err(Problem::from)
     };
     let tried = tokio::spawn(caught(WorkKind::Preparation, "", trying)).await;

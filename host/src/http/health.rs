@@ -7,7 +7,7 @@ use super::ApiState;
 use super::auth;
 use super::problem::Problem;
 use crate::metrics;
-use crate::store::{StoreError, outgoing};
+use crate::store::{StoreError, jobs, outgoing};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -71,6 +71,9 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         if let Some(outgoing) = outgoing_counts(&state).await {
             report["outgoing"] = outgoing;
         }
+        if let Some(jobs) = job_counts(&state).await {
+            report["jobs"] = jobs;
+        }
         let hints: Vec<String> = namesake.into_iter().chain(about_transports(&state)).collect();
         if !hints.is_empty() {
             report["hints"] = json!(hints);
@@ -98,6 +101,7 @@ async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resu
     may_see_figures(&state, &headers).await?;
     spool_counts(&state).await;
     outgoing_counts(&state).await;
+    job_counts(&state).await;
     let setup = state.live.current();
     match state.tokens.watch(&setup.configuration).await {
         Ok(watched) => state.metrics.signed_in(&watched),
@@ -156,6 +160,18 @@ async fn outgoing_counts(state: &ApiState) -> Option<Value> {
             .collect::<serde_json::Map<_, _>>()
             .into(),
     )
+}
+
+/// Counts the jobs, into the metrics too.
+async fn job_counts(state: &ApiState) -> Option<Value> {
+    let counted = async { jobs::counts(&mut *state.store.read().await?).await }.await;
+    let (counts, oldest) =
+        counted.inspect_err(|error: &StoreError| tracing::warn!(%error, "the jobs could not be counted")).ok()?;
+    let whole = |count: i64| u64::try_from(count).unwrap_or_default();
+    let waited = oldest.map_or(0, |oldest| whole((now() - oldest) / 1_000));
+    state.metrics.jobs(counts.iter().map(|(status, jobs)| (status.name(), whole(*jobs))), waited);
+    let counts = counts.into_iter().map(|(status, jobs)| (status.name().to_owned(), Value::from(jobs)));
+    Some(counts.collect::<serde_json::Map<_, _>>().into())
 }
 
 /// What an admin should know of sending, in sentences.

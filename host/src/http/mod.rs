@@ -21,6 +21,7 @@ mod filters;
 mod front;
 mod health;
 mod idempotent;
+mod jobs;
 mod kinds;
 mod messages;
 mod openapi;
@@ -129,6 +130,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(correspondence::routes())
         .merge(dry_runs::routes())
         .merge(filters::routes())
+        .merge(jobs::routes())
         .merge(messages::routes())
         .merge(outbound::routes())
         .merge(settings::routes())

@@ -13,6 +13,7 @@ mod error;
 pub mod fetching;
 pub mod filters;
 pub mod in_force;
+pub mod jobs;
 pub mod messages;
 mod names;
 pub mod outgoing;

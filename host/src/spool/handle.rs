@@ -47,6 +47,11 @@ impl Spool {
         &self.store
     }
 
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// What of the data folder this process cannot read and write, sentences.
     pub fn unusable_files(&self) -> Vec<String> {
         data_folder::unusable(&self.data)

@@ -57,6 +57,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (31, "packed", include_str!("migrations/0031_packed.sql")),
     (32, "sums", include_str!("migrations/0032_sums.sql")),
     (33, "actors", include_str!("migrations/0033_actors.sql")),
+    (34, "jobs", include_str!("migrations/0034_jobs.sql")),
     (35, "small", include_str!("migrations/0035_small.sql")),
 ];
 

@@ -26,6 +26,7 @@ mod handle;
 pub mod hosts;
 pub mod idempotency;
 mod indexed;
+pub mod jobs;
 pub mod leases;
 pub mod mailboxes;
 pub mod oauth2;

@@ -26,6 +26,10 @@ pub struct DryRun {
     pub account: String,
     /// Whether that account counts as trusted; none: as it is.
     pub trusted: Option<bool>,
+    /// Recipients of the envelope, where they are known.
+    pub recipients: Vec<String>,
+    /// When it came, milliseconds since the epoch; none: now.
+    pub received_at: Option<i64>,
 }
 
 /// What would have become of a mail.
@@ -74,8 +78,8 @@ pub async fn dry_run(
     let envelope = Envelope {
         account: dry_run.account,
         trusted,
-        received_at: postigo_model::timestamp::now(),
-        recipients: Vec::new(),
+        received_at: dry_run.received_at.unwrap_or_else(postigo_model::timestamp::now),
+        recipients: dry_run.recipients,
     };
     let evaluated =
         evaluate::evaluate(dry_run.raw, envelope, Mode::Dry, setup, live.store(), live.sandbox().as_ref()).await?;
@@ -129,15 +133,7 @@ pub async fn with_filter(
     }
     let others = setup.configuration.valid_filters().filter(|other| other.name != name).cloned();
     let filters: Vec<Filter> = others.chain([on]).collect();
-    let components = NeededComponents::of(&filters, live.store(), live.sandbox()).await?;
-    let sandbox = sandbox.clone();
-    let built = blocking(WorkKind::Preparation, "", move || {
-        let plan = ChainPlan::build(&filters, &components, &sandbox, Some(&setup.plan));
-        LiveConfiguration::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
-    });
-    let built = built.await.map_err(|panic| {
-        NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}."))
-    })?;
+    let built = prepared(live, setup, filters, sandbox).await?;
     if let Some((_, broken)) = built.plan.broken().find(|(planned, _)| component.is_some() && &*planned.name == name) {
         return Err(NoFilter::Broken(format!(
             "The filter \"{name}\" cannot run this component: {}",
@@ -145,6 +141,53 @@ pub async fn with_filter(
         )));
     }
     Ok(Arc::new(built))
+}
+
+/// The setup in which filters run as they are given, in the place of those of the same name or beside them, of all of
+/// which only those of the names in `only` run; where that is empty, all that are valid. They are prepared in the asker's
+/// places.
+pub async fn with_filters(
+    live: &Live,
+    given: Vec<Filter>,
+    only: &[String],
+    sandbox: &AskersSandbox,
+) -> Result<Arc<LiveConfiguration>, NoFilter> {
+    let setup = live.newest().await?;
+    if given.is_empty() && only.is_empty() {
+        return Ok(setup);
+    }
+    let catalogue = Catalogue::load(live.store()).await?;
+    let mut filters = setup.configuration.filters.clone();
+    for mut filter in given {
+        settle(filters.get(&filter.name), &mut filter, &catalogue).map_err(NoFilter::Component)?;
+        filters.insert(filter.name.clone(), filter);
+    }
+    if let Some(missing) = only.iter().find(|name| !filters.contains_key(*name)) {
+        return Err(NoFilter::Missing(missing.clone()));
+    }
+    let runs = |filter: &Filter| {
+        if only.is_empty() { filter.valid == Validity::Valid } else { only.contains(&filter.name) }
+    };
+    let filters = filters.into_values().filter(runs).map(|filter| Filter { valid: Validity::Valid, ..filter });
+    Ok(Arc::new(prepared(live, setup, filters.collect(), sandbox).await?))
+}
+
+/// What is configured, with a chain of these filters.
+async fn prepared(
+    live: &Live,
+    setup: Arc<LiveConfiguration>,
+    filters: Vec<Filter>,
+    sandbox: &AskersSandbox,
+) -> Result<LiveConfiguration, NoFilter> {
+    let components = NeededComponents::of(&filters, live.store(), live.sandbox()).await?;
+    let sandbox = sandbox.clone();
+    let built = blocking(WorkKind::Preparation, "", move || {
+        let plan = ChainPlan::build(&filters, &components, &sandbox, Some(&setup.plan));
+        LiveConfiguration::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
+    });
+    built.await.map_err(|panic| {
+        NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}."))
+    })
 }
 
 async fn decided(

@@ -28,7 +28,7 @@ mod tests;
 pub use account::DoneMessage;
 pub use attend::Attendant;
 pub use budget::memory_of;
-pub use dry_run::{DryRun, DryRunResult, LoggedLine, NoFilter, dry_run, with_filter};
+pub use dry_run::{DryRun, DryRunResult, LoggedLine, NoFilter, dry_run, with_filter, with_filters};
 pub use evaluate::EvaluateError;
 pub use live::{Live, LiveConfiguration};
 pub use lock::{LockError, WorkLock, is_daemon_running};

@@ -39,6 +39,10 @@ pub enum WorkKind {
     Sending,
     /// One try to send a mail.
     OutgoingMail,
+    /// Looks for jobs, and works on one at a time.
+    Jobs,
+    /// One job.
+    Job,
     /// Removes what is older than the settings keep.
     Purge,
     /// Keeps refresh tokens from ending of disuse.
@@ -93,6 +97,8 @@ impl WorkKind {
             Self::Answer => "answer",
             Self::Sending => "sending",
             Self::OutgoingMail => "outgoing-mail",
+            Self::Jobs => "jobs",
+            Self::Job => "job",
             Self::Purge => "purge",
             Self::Tokens => "tokens",
             Self::Renewal => "renewal",

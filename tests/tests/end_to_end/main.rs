@@ -17,6 +17,7 @@ mod flood;
 mod imap;
 mod in_force;
 mod isolation;
+mod jobs;
 mod kept;
 mod kills;
 mod lmtp;

@@ -154,6 +154,8 @@ pub struct Settings {
     pub spool_retention: u64,
     /// So many versions of each configured thing are kept, 20 at least.
     pub kept_versions: u32,
+    /// Seconds that a job is kept after its end, with its result; 0: for good.
+    pub job_retention: u64,
     /// Automatic answers to one address within a day.
     pub auto_responses_per_day: u32,
     /// Automatic answers to all addresses within an hour; 0: no limit.
@@ -231,6 +233,7 @@ impl Default for Settings {
             raw_retention: 0,
             spool_retention: 90 * 86_400,
             kept_versions: 100,
+            job_retention: 30 * 86_400,
             auto_responses_per_day: 40,
             auto_responses_per_hour: 1_000,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),

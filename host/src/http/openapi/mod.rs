@@ -34,9 +34,10 @@ const SCHEME: &str = "token";
 const LINK: &str = "Link";
 
 /// What operations are listed under, beside the kinds of configured things.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("communications", "The communication log: what came in and went out, and what was done with it."),
     ("components", "What filters are made of: what ships with Postigo and what was uploaded."),
+    ("jobs", "What takes long: asked for, followed, cancelled."),
     ("messages", "Handing mail in."),
     ("outbound", "Outgoing mails, and what became of them."),
     ("settings", "The general settings."),

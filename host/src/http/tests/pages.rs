@@ -53,6 +53,7 @@ impl Api {
             self.post(admin, "/transports", &transport).await.expect(201);
             let customer = json!({ "login": name, "email": format!("{name}@example.com") });
             self.post(admin, "/customer-users", &customer).await.expect(201);
+            self.post(admin, "/chain/replay", &json!({ "limit": 5 })).await.expect(202);
             let filed = self.file(name).await;
             self.hold(&format!("{name} held")).await;
             let mail = json!({ "body": "Hello.", "to": ["jane@example.com"] });

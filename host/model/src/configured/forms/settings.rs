@@ -58,6 +58,8 @@ impl HasKeys for Settings {
         let help =
             "So many versions of each configured thing are kept, 20 at least; older ones go with its next change.";
         form.field("kept_versions", help, &mut self.kept_versions, &KEPT_VERSIONS);
+        let help = "How long a job is kept after its end, with its result and its file; 0: for good.";
+        form.field("job_retention", help, &mut self.job_retention, &AGE);
         let help = "So many automatic answers go to one person within a day, whatever the spelling of the address.";
         form.field("auto_responses_per_day", help, &mut self.auto_responses_per_day, &COUNT);
         let help = "So many automatic answers go to all together within an hour; 0: no limit.";

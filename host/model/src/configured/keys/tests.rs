@@ -97,13 +97,14 @@ fn samples() -> Vec<Value> {
 
 /// The keys whose schemas leave out something that is read: clients are told the one way to write it, or what the rules
 /// take.
-const STRICTER: [(&str, &str); 6] = [
+const STRICTER: [(&str, &str); 7] = [
     // Durations of no time and sizes in bytes may be bare numbers; schemas have texts with a unit.
     ("settings", "auto_responses_max_age"),
     ("settings", "max_component_size"),
     ("settings", "max_message_size"),
     ("settings", "raw_retention"),
     ("settings", "spool_retention"),
+    ("settings", "job_retention"),
     // A rule asks for one at least.
     ("transport", "connections"),
 ];

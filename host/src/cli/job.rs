@@ -1,0 +1,140 @@
+//! `job`: what takes long, and how far it has come.
+
+mod following;
+mod replayed;
+
+pub use following::{Following, follow};
+
+use super::output::{lines, word};
+use super::rows::{self, Ids};
+use super::{CommandError, Context};
+use crate::service::ServiceError;
+use crate::service::jobs::{self, JobDocument};
+use crate::store::jobs::JobFilter;
+use postigo_model::job::JobStatus;
+use serde_json::Value;
+
+/// What the rows are called: one, and several.
+const WHAT: [&str; 2] = ["Job", "jobs"];
+
+/// `job …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List jobs, the last asked for first
+    List(JobList),
+    /// Show a job and what came of it
+    Show {
+        /// Its id
+        id: i64,
+    },
+    /// End jobs: those that wait at once, those that run within a second
+    Cancel(Ids),
+    /// Wait for a job's end; where no daemon runs, work on it here. Ctrl-C lets it wait for whoever goes on
+    Run {
+        /// Its id
+        id: i64,
+    },
+}
+
+/// `job list`
+#[derive(Debug, clap::Args)]
+pub struct JobList {
+    /// Only of this status: waiting, running, done, failed, cancelled; may be given again
+    #[arg(long)]
+    status: Vec<JobStatus>,
+    /// Only of this kind: replay
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        match self {
+            Self::List(list) => list.run(context).await,
+            Self::Show { id } => {
+                print(&jobs::show(context.store().await?, id).await.map_err(|refused| told(refused, id))?, context)
+            }
+            Self::Cancel(rows) => {
+                jobs::cancel(context.store().await?, rows.ids.clone(), None).await?;
+                let has_ended = |job: &JobDocument| job.status.has_ended();
+                rows.tell(WHAT, "cancelled", context);
+                for id in rows.ids {
+                    let job = jobs::show(context.store().await?, id).await?;
+                    if !has_ended(&job) {
+                        context
+                            .output()
+                            .aside(&format!("The job {id} runs still; whoever runs it ends it within a second."));
+                    }
+                }
+                Ok(())
+            }
+            Self::Run { id } => follow(id, context).await,
+        }
+    }
+}
+
+impl JobList {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let store = context.store().await?;
+        let mut filter = JobFilter { status: self.status, kind: self.kind, ..JobFilter::default() };
+        let found = rows::read(self.limit, async |limit, found: &[JobDocument]| {
+            (filter.limit, filter.after) = (limit, found.last().map(|job| job.id));
+            Ok(jobs::list(store, filter.clone()).await?)
+        });
+        let found = found.await?.documents()?;
+        let headings = ["ID", "KIND", "STATUS", "DONE", "TOTAL", "NOTE", "ASKED BY", "ASKED", "ENDED", "HOST", "ERROR"];
+        context.output().list(&headings, &found.rows, |job| {
+            ["id", "kind", "status", "done", "total", "note", "asked_by", "asked_at", "ended_at", "host_name", "error"]
+                .map(|key| word(job, key))
+                .to_vec()
+        });
+        found.tell_more(context);
+        Ok(())
+    }
+}
+
+/// Prints a job with what came of it.
+fn print(job: &JobDocument, context: &Context) -> Result<(), CommandError> {
+    let document = serde_json::to_value(job)?;
+    context.output().document(&document, || {
+        let mut head = document.clone();
+        let mut result = Value::Null;
+        if let Some(fields) = head.as_object_mut() {
+            result = fields.remove("result").unwrap_or_default();
+            if let Some(asked) = fields.get_mut("asked") {
+                shorten(asked);
+            }
+        }
+        let told = match (job.kind.as_str(), result) {
+            (_, Value::Null) => String::new(),
+            ("replay", result) => format!("\n{}", replayed::text(&result)),
+            (_, result) => format!("\n{}", lines(&result)),
+        };
+        lines(&head) + &told
+    });
+    Ok(())
+}
+
+/// What was asked for on one line: what was left out is, and of filters their names are.
+fn shorten(asked: &mut Value) {
+    let Some(fields) = asked.as_object_mut() else { return };
+    fields.retain(|_, value| !value.is_null() && *value != serde_json::json!([]));
+    if let Some(filters) = fields.get_mut("filters").and_then(Value::as_array_mut) {
+        for filter in filters {
+            *filter = filter.get("name").cloned().unwrap_or_default();
+        }
+    }
+}
+
+/// What the service refuses; a job that is not there in the words of these commands.
+fn told(refused: ServiceError, id: i64) -> CommandError {
+    match refused {
+        ServiceError::Missing { .. } => {
+            CommandError::because(format!("There is no job {id}; `postigo job list` shows those that are kept."))
+        }
+        other => other.into(),
+    }
+}

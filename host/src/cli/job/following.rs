@@ -1,0 +1,123 @@
+//! A job until its end: worked on by the daemon, or here where none runs.
+
+use super::{print, told};
+use crate::cli::output::printable;
+use crate::cli::{CommandError, Context};
+use crate::inbound::lmtp::host_name;
+use crate::jobs::{JobTools, KINDS, Pace, RunEnd, Runner};
+use crate::service::jobs;
+use crate::store::leases::Host;
+use crate::worker::{WorkLock, is_daemon_running};
+use postigo_model::job::{JobProgress, JobStatus};
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// So often is looked how far the job is, and whether it is to be worked on here.
+const LOOKED: Duration = Duration::from_millis(200);
+
+/// Whether a command waits for the end of what it asks for.
+#[derive(Debug, clap::Args)]
+pub struct Following {
+    /// Only ask for it and print the job: a daemon works on it, or `postigo job run`
+    #[arg(long)]
+    background: bool,
+}
+
+impl Following {
+    /// Follows the job that was asked for, or says which it is.
+    pub async fn run(&self, id: i64, context: &Context) -> Result<(), CommandError> {
+        if !self.background {
+            return follow(id, context).await;
+        }
+        print(&jobs::show(context.store().await?, id).await?, context)
+    }
+}
+
+/// Waits for a job's end, works on it where nobody else does, and prints what came of it.
+pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
+    let store = context.store().await?;
+    let stop = CancellationToken::new();
+    let interrupted = stop.clone();
+    let listening = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.cancel();
+        }
+    });
+    let line = ProgressLine { shown: !context.json() && std::io::stderr().is_terminal() };
+    let followed = loop {
+        let job = jobs::show(store, id).await.map_err(|refused| told(refused, id))?;
+        if job.status.has_ended() {
+            break Ok(job);
+        }
+        line.show(&job.progress);
+        if stop.is_cancelled() {
+            let how = if is_daemon_running(context.data()) {
+                "a daemon works on it"
+            } else {
+                "`postigo job run` goes on with it"
+            };
+            break Err(CommandError::because(format!("The job {id} is {} and has not ended: {how}.", job.status)));
+        }
+        if !is_daemon_running(context.data())
+            && let Some(run) =
+                runner(context).await?.run_next(Some(id), &stop, &|_, progress| line.show(progress)).await?
+            && run.end == RunEnd::Lost
+        {
+            line.clear();
+            eprintln!("Another host works on the job {id} now.");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOKED) => {}
+            () = stop.cancelled() => {}
+        }
+    };
+    listening.abort();
+    line.clear();
+    let job = followed?;
+    print(&job, context)?;
+    match job.status {
+        JobStatus::Failed => {
+            Err(CommandError::because(format!("The job {id} failed: {}", job.error.unwrap_or_default())))
+        }
+        JobStatus::Cancelled => Err(CommandError::because(format!("The job {id} was cancelled."))),
+        _ => Ok(()),
+    }
+}
+
+async fn runner(context: &Context) -> Result<Runner, CommandError> {
+    let data = context.data();
+    let host = match WorkLock::folder_id(data) {
+        Some(id) => Host::new(id),
+        // No process has worked here yet: the first one makes the folder's id.
+        None => WorkLock::acquire(data).await?.host().clone(),
+    };
+    let tools = JobTools { spool: context.spool().await?.clone(), live: Arc::clone(context.live().await?), host };
+    Ok(Runner { tools, host_name: host_name().to_owned(), kinds: &KINDS, pace: Pace::Alone })
+}
+
+/// How far the job is, on one line of a terminal.
+struct ProgressLine {
+    shown: bool,
+}
+
+impl ProgressLine {
+    fn show(&self, progress: &JobProgress) {
+        if !self.shown {
+            return;
+        }
+        let JobProgress { done, total, note } = progress;
+        let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let mut to = std::io::stderr().lock();
+        // A terminal that is gone needs no progress.
+        let _ = write!(to, "\r\u{1b}[K{done}{of}  {}", printable(note));
+        let _ = to.flush();
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            eprint!("\r\u{1b}[K");
+        }
+    }
+}
