@@ -123,6 +123,11 @@ pub struct ReplayOrder {
     pub filters: Vec<Value>,
 }
 
+impl ReplayOrder {
+    /// The kind's name.
+    pub const KIND: &str = "replay";
+}
+
 /// Which communications an export has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -135,4 +140,9 @@ pub struct LogExportOrder {
     pub account: Option<String>,
     /// Whether with their entries.
     pub entries: bool,
+}
+
+impl LogExportOrder {
+    /// The kind's name.
+    pub const KIND: &str = "log-export";
 }

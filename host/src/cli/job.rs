@@ -2,17 +2,18 @@
 
 mod following;
 mod replayed;
+mod shown;
 
 pub use following::{Following, follow};
 
-use super::output::{lines, word};
+use super::output::word;
 use super::rows::{self, Ids};
 use super::{CommandError, Context};
-use crate::service::ServiceError;
+use crate::jobs::check_kind;
 use crate::service::jobs::{self, JobDocument};
 use crate::store::jobs::JobFilter;
 use postigo_model::job::JobStatus;
-use serde_json::Value;
+use shown::{print, told};
 
 /// What the rows are called: one, and several.
 const WHAT: [&str; 2] = ["Job", "jobs"];
@@ -42,12 +43,16 @@ pub struct JobList {
     /// Only of this status: waiting, running, done, failed, cancelled; may be given again
     #[arg(long)]
     status: Vec<JobStatus>,
-    /// Only of this kind: replay
-    #[arg(long, value_name = "KIND")]
+    /// Only of this kind: replay, log-export
+    #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+}
+
+fn kind(name: &str) -> Result<String, String> {
+    check_kind(name).map(|()| name.to_owned())
 }
 
 impl Command {
@@ -93,48 +98,5 @@ impl JobList {
         });
         found.tell_more(context);
         Ok(())
-    }
-}
-
-/// Prints a job with what came of it.
-fn print(job: &JobDocument, context: &Context) -> Result<(), CommandError> {
-    let document = serde_json::to_value(job)?;
-    context.output().document(&document, || {
-        let mut head = document.clone();
-        let mut result = Value::Null;
-        if let Some(fields) = head.as_object_mut() {
-            result = fields.remove("result").unwrap_or_default();
-            if let Some(asked) = fields.get_mut("asked") {
-                shorten(asked);
-            }
-        }
-        let told = match (job.kind.as_str(), result) {
-            (_, Value::Null) => String::new(),
-            ("replay", result) => format!("\n{}", replayed::text(&result)),
-            (_, result) => format!("\n{}", lines(&result)),
-        };
-        lines(&head) + &told
-    });
-    Ok(())
-}
-
-/// What was asked for on one line: what was left out is, and of filters their names are.
-fn shorten(asked: &mut Value) {
-    let Some(fields) = asked.as_object_mut() else { return };
-    fields.retain(|_, value| !value.is_null() && *value != serde_json::json!([]));
-    if let Some(filters) = fields.get_mut("filters").and_then(Value::as_array_mut) {
-        for filter in filters {
-            *filter = filter.get("name").cloned().unwrap_or_default();
-        }
-    }
-}
-
-/// What the service refuses; a job that is not there in the words of these commands.
-fn told(refused: ServiceError, id: i64) -> CommandError {
-    match refused {
-        ServiceError::Missing { .. } => {
-            CommandError::because(format!("There is no job {id}; `postigo job list` shows those that are kept."))
-        }
-        other => other.into(),
     }
 }

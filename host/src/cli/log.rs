@@ -1,12 +1,15 @@
 //! `log`: the communication log.
 
+use super::job::Following;
 use super::output::{lines, printable, word};
-use super::{CommandError, Context, TextTable, moment, rows};
+use super::{CommandError, Context, TextTable, command_error, moment, rows};
 use crate::service::ServiceError;
 use crate::service::communications::{self, CommunicationSummary};
+use crate::service::jobs;
 use crate::store::communications::{LogFilter, LogSort};
 use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction, Priority};
-use postigo_model::timestamp;
+use postigo_model::job::LogExportOrder;
+use postigo_model::timestamp::rfc3339;
 use serde_json::Value;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub enum Command {
     },
     /// List communications
     List(LogList),
+    /// Write communications as JSON lines into a file of the data folder's `exports`
+    Export(LogExport),
     /// Show a communication with its objects and entries
     Show {
         /// Its id
@@ -39,6 +44,41 @@ pub enum Command {
         #[arg(long, default_value = "debug")]
         priority: Priority,
     },
+}
+
+/// `log export`
+#[derive(Debug, clap::Args)]
+pub struct LogExport {
+    /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only of the account, or going out the transport, of this name
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// With their entries
+    #[arg(long)]
+    entries: bool,
+    #[command(flatten)]
+    following: Following,
+}
+
+impl LogExport {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let at =
+            |option: &str, text: Option<String>| text.map(|text| moment::read(option, &text).map(rfc3339)).transpose();
+        let order = LogExportOrder {
+            since: at("since", self.since)?,
+            until: at("until", self.until)?,
+            account: self.account,
+            entries: self.entries,
+        };
+        let asked = jobs::export_log(context.store().await?, context.key(), order, context.actor()).await;
+        let id = asked.map_err(|refused| command_error::of_options(refused, str::to_owned))?;
+        self.following.run(id, context).await
+    }
 }
 
 /// `log list`
@@ -93,6 +133,7 @@ impl Command {
         match self {
             Self::Overview { since, until } => overview(since, until, context).await,
             Self::List(list) => list.run(context).await,
+            Self::Export(export) => export.run(context).await,
             Self::Show { id, priority } => show(&id, priority, context).await,
         }
     }
@@ -128,7 +169,7 @@ impl LogList {
                 page.extend(found.rows.into_iter().map(|(_, row)| row));
                 let Some(place) = found.searched_to else { return Ok(page) };
                 if std::io::stderr().is_terminal() {
-                    let until = timestamp::rfc3339(place.started_at());
+                    let until = rfc3339(place.started_at());
                     context.output().aside(&format!("Searched as far as {until}, going on …"));
                 }
                 filter.past = Some(place);

@@ -2,6 +2,7 @@
 //! then gives the room back that was theirs.
 
 use crate::chain::LazySandbox;
+use crate::jobs::exports;
 use crate::spool::Spool;
 use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::store::{
@@ -10,6 +11,7 @@ use crate::store::{
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
 use postigo_supervision::{WorkKind, blocking};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,30 @@ pub async fn tidy_cache(sandbox: Arc<LazySandbox>) {
         Ok(bytes) => tracing::debug!(bytes, "what nobody used for a week was removed from the cache"),
         Err(error) => tracing::warn!(%error, "what nobody used for a week could not be removed from the cache"),
     }
+}
+
+/// Removes the files of jobs that are no more, or that another host has by now.
+pub async fn tidy_exports(spool: &Spool, host: &str) -> Result<(), StoreError> {
+    let told = |error: &std::io::Error| tracing::warn!(%error, "files of jobs that are not kept any more could not be removed");
+    let data = spool.data().to_owned();
+    // Before the rows: a file that is begun meanwhile has a row by then.
+    let Ok(Ok(found)) = blocking(WorkKind::Purge, "exports", move || exports::found(&data).inspect_err(told)).await
+    else {
+        // It has been told of.
+        return Ok(());
+    };
+    if found.is_empty() {
+        return Ok(());
+    }
+    let kept: HashSet<i64> = jobs::of_host(&mut *spool.store().read().await?, host).await?.into_iter().collect();
+    let data = spool.data().to_owned();
+    let remove =
+        move || found.into_iter().filter(|job| !kept.contains(job)).try_for_each(|job| exports::remove(&data, job));
+    // A panic has been told of.
+    if let Ok(removed) = blocking(WorkKind::Purge, "exports", remove).await {
+        removed.inspect_err(told).ok();
+    }
+    Ok(())
 }
 
 /// After so many rows the log says how far packing has come.

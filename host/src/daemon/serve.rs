@@ -203,14 +203,15 @@ impl Daemon {
             all_ends.clone(),
         ));
         let (spool, live) = (self.spool.clone(), Arc::clone(&self.live));
-        let ends = all_ends.clone();
+        let (ends, id) = (all_ends.clone(), host.id.clone());
         let remove = move || {
-            let (spool, setup, ends) = (spool.clone(), live.current(), ends.clone());
+            let (spool, setup, ends, id) = (spool.clone(), live.current(), ends.clone(), id.clone());
             let sandbox = Arc::clone(live.sandbox());
             async move {
                 retention::tidy_cache(sandbox).await;
                 retention::repack(spool.store(), &ends).await?;
                 let purged = retention::purge(&spool, &setup.configuration.settings).await?;
+                retention::tidy_exports(&spool, &id).await?;
                 retention::give_back(spool.store(), &ends).await?;
                 Ok(purged)
             }
@@ -267,7 +268,8 @@ impl Daemon {
         }
         all_ends.cancel();
         let ended = async {
-            let other = async { tokio::join!(keeping, refreshing, purging, summing, signing_in, telling, present, jobs) };
+            let other =
+                async { tokio::join!(keeping, refreshing, purging, summing, signing_in, telling, present, jobs) };
             tokio::join!(working, answering, sending, serving, other)
         };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();

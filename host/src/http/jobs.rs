@@ -1,21 +1,26 @@
-//! `/jobs`: what takes long, and how far it has come; and `/chain/replay`, which asks for one.
+//! `/jobs`: what takes long, and how far it has come; and `/chain/replay` and `/communications/export`, which ask for it.
 
 use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
 use super::configured::editor;
 use super::page::{Page, PageQuery};
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::query::Query;
 use super::role::Role;
+use crate::jobs::{check_kind, exports};
 use crate::service::jobs::{self, JobDocument};
 use crate::store::jobs::JobFilter;
+use crate::worker::WorkLock;
+use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postigo_model::job::{JobStatus, ReplayOrder};
+use futures_util::stream;
+use postigo_model::job::{JobStatus, LogExportOrder, ReplayOrder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +29,13 @@ const TAG: &str = "jobs";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(cancel)).routes(routes!(replay))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(cancel))
+        .routes(routes!(file))
+        .routes(routes!(replay))
+        .routes(routes!(export))
 }
 
 /// Which jobs a list has.
@@ -34,7 +45,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 struct JobQuery {
     /// With this status.
     status: Option<JobStatus>,
-    /// Of this kind: `replay`.
+    /// Of this kind: `replay`, `log-export`.
     kind: Option<String>,
     /// Rows of the page, 1 to 500; 50 if left out.
     limit: Option<u32>,
@@ -46,6 +57,7 @@ struct JobQuery {
 #[utoipa::path(get, path = "/jobs", tag = TAG, params(JobQuery), responses((status = 200, body = Page<JobDocument>)))]
 async fn list(State(state): State<ApiState>, Query(query): Query<JobQuery>) -> Result<Page<JobDocument>, Problem> {
     let JobQuery { status, kind, limit, cursor } = query;
+    kind.as_deref().map_or(Ok(()), check_kind).map_err(|sentence| Problem::bad_parameter("kind", sentence))?;
     let status = status.into_iter().collect();
     let page = PageQuery { limit, cursor };
     let page = page.read(
@@ -122,6 +134,77 @@ async fn replay(
     let actor = caller.actor();
     let id = jobs::replay(editor(&state, &caller, &actor), order).await?;
     accepted(&state, id).await
+}
+
+/// Which communications are exported.
+// Written as well, since the defaults in the OpenAPI document are made so.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = LogExport)]
+struct ExportRequest {
+    /// Started at or after this time, RFC 3339.
+    #[schema(format = DateTime, nullable = false)]
+    since: Option<String>,
+    /// Started before this time, RFC 3339.
+    #[schema(format = DateTime, nullable = false)]
+    until: Option<String>,
+    /// Of the account, or going out the transport, of this name.
+    #[schema(nullable = false)]
+    account: Option<String>,
+    /// Whether with their entries.
+    entries: bool,
+}
+
+/// Asks for an export of the communication log: communications as JSON lines, in a file of the host that writes it. The
+/// job is at the address of `Location`.
+#[utoipa::path(post, path = "/communications/export", tag = "communications", request_body = ExportRequest,
+    responses((status = 202, body = JobDocument, description = "The job, which waits")))]
+async fn export(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Json(asked): Json<ExportRequest>,
+) -> Result<Response, Problem> {
+    let ExportRequest { since, until, account, entries } = asked;
+    let order = LogExportOrder { since, until, account, entries };
+    let id = jobs::export_log(&state.store, &state.key, order, &caller.actor()).await?;
+    accepted(&state, id).await
+}
+
+/// Gives the file that a job has made, on the host that has it; another one says which that is.
+#[utoipa::path(get, path = "/jobs/{id}/file", tag = TAG, params(("id" = i64, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/jsonl")))]
+async fn file(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
+    let data = state.spool.data();
+    jobs::has_file_on(&state.store, id, WorkLock::folder_id(data).as_deref()).await?;
+    let path = exports::path(data, id);
+    let gone = |error: std::io::Error| {
+        tracing::warn!(job = id, %error, "the file of a job cannot be read");
+        Problem::new(
+            ProblemKind::NotFound,
+            format!("The file of the job {id} is not in the data folder's `exports` any more."),
+        )
+    };
+    let file = tokio::fs::File::open(path).await.map_err(gone)?;
+    let length = file.metadata().await.map_err(gone)?.len();
+    let headers = [
+        (header::CONTENT_TYPE, "application/jsonl".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", exports::name(id))),
+    ];
+    Ok((headers, body(file)).into_response())
+}
+
+/// So many bytes of a file are read at once.
+const PIECE: usize = 64 << 10;
+
+/// A file as the body of an answer, piece by piece.
+fn body(file: tokio::fs::File) -> Body {
+    Body::from_stream(stream::try_unfold(file, async |mut file| {
+        let mut piece = vec![0; PIECE];
+        let length = file.read(&mut piece).await?;
+        piece.truncate(length);
+        Ok::<_, std::io::Error>((length > 0).then_some((Bytes::from(piece), file)))
+    }))
 }
 
 /// Says where the job is that was asked for.

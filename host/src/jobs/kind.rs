@@ -58,8 +58,7 @@ pub trait JobKind: Send + Sync {
     /// Its name, an identifier that never changes.
     fn name(&self) -> &'static str;
 
-    /// From the first time that a host takes it up until it has failed: what takes so long is stuck, or asked for
-    /// wrongly.
+    /// From when a host takes it up until it has failed there: what takes so long is stuck, or asked for wrongly.
     fn deadline(&self) -> Duration;
 
     /// Takes a job up, where it was left if another host, or this one, had it before.

@@ -29,7 +29,7 @@ pub struct Replay;
 
 impl JobKind for Replay {
     fn name(&self) -> &'static str {
-        "replay"
+        ReplayOrder::KIND
     }
 
     fn deadline(&self) -> Duration {

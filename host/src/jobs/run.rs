@@ -9,7 +9,6 @@ use crate::store::claims::RENEWED;
 use crate::store::jobs::{self, ClaimedJob, JobClaimQuery, JobEnding};
 use crate::store::{Store, StoreError};
 use postigo_model::job::{JobProgress, JobStatus};
-use postigo_model::timestamp::now;
 use postigo_supervision::{WorkKind, caught};
 use serde_json::Value;
 use std::time::Duration;
@@ -106,16 +105,23 @@ impl Runner {
         let id = job.claim.id;
         tracing::info!(job = id, kind = job.kind, left_by = job.left_by, "a job begins");
         let mut keeping = Keeping::new(store, &job, *kind, stop, told);
+        let mut steps = None;
         let worked = if job.abandoned >= MOST_ABANDONED {
             Worked::Failed(abandoned(&job))
         } else {
             let of = format!("{} {id}", job.kind);
-            let working = caught(WorkKind::Job, &of, self.work(*kind, &job, &mut keeping));
+            let working = caught(WorkKind::Job, &of, self.work(*kind, &job, &mut keeping, &mut steps));
             working.await.unwrap_or_else(|panic| {
                 Worked::Failed(format!("The job panicked: {panic}. This is a fault of Postigo: please report it."))
             })
         };
         let end = keeping.end(worked).await?;
+        // Only once the row says so: where another host has it by now, what there is may be that host's.
+        if matches!(end, RunEnd::Ended(JobStatus::Failed | JobStatus::Cancelled))
+            && let Some(steps) = &mut steps
+        {
+            steps.discard();
+        }
         match &end {
             RunEnd::Ended(status) => tracing::info!(job = id, kind = job.kind, %status, "a job ended"),
             RunEnd::GivenBack => tracing::info!(job = id, kind = job.kind, "a job waits until a host goes on with it"),
@@ -124,11 +130,17 @@ impl Runner {
         Ok(Some(RunJob { id, end }))
     }
 
-    async fn work(&self, kind: &dyn JobKind, job: &ClaimedJob, keeping: &mut Keeping<'_>) -> Worked {
-        let mut steps = loop {
+    async fn work<'j>(
+        &'j self,
+        kind: &dyn JobKind,
+        job: &'j ClaimedJob,
+        keeping: &mut Keeping<'_>,
+        begun: &mut Option<Box<dyn JobSteps + 'j>>,
+    ) -> Worked {
+        let steps = loop {
             match keeping.during(kind.begin(&self.tools, job)).await {
                 Err(interruption) => return Worked::Interrupted(interruption),
-                Ok(Ok(steps)) => break steps,
+                Ok(Ok(steps)) => break begun.insert(steps),
                 Ok(Err(error)) => {
                     if let Some(end) = keeping.after_failure(error).await {
                         return end;
@@ -139,9 +151,6 @@ impl Runner {
         let worked = self.step_by_step(steps.as_mut(), keeping).await;
         if matches!(worked, Worked::Interrupted(Interruption::Stopped)) {
             (keeping.progress, keeping.position) = (steps.progress(), Some(steps.position()));
-        }
-        if !matches!(worked, Worked::Done(_) | Worked::Interrupted(Interruption::Stopped | Interruption::Lost)) {
-            steps.discard();
         }
         worked
     }
@@ -191,8 +200,7 @@ fn abandoned(job: &ClaimedJob) -> String {
 struct Keeping<'k> {
     store: &'k Store,
     job: &'k ClaimedJob,
-    /// Milliseconds since the epoch, and the whole of it for the sentence.
-    ends_at: i64,
+    begun: Instant,
     deadline: Duration,
     stop: &'k CancellationToken,
     told: &'k (dyn Fn(i64, &JobProgress) + Sync),
@@ -212,13 +220,11 @@ impl<'k> Keeping<'k> {
         stop: &'k CancellationToken,
         told: &'k (dyn Fn(i64, &JobProgress) + Sync),
     ) -> Self {
-        let deadline = kind.deadline();
-        let lasts = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
         Self {
             store,
             job,
-            ends_at: job.begun_at.saturating_add(lasts),
-            deadline,
+            begun: Instant::now(),
+            deadline: kind.deadline(),
             stop,
             told,
             progress: job.progress.clone(),
@@ -246,7 +252,7 @@ impl<'k> Keeping<'k> {
 
     /// Looks at the row, and notes what is new, where it is time to.
     async fn look_after(&mut self) -> Result<(), Interruption> {
-        if now() >= self.ends_at {
+        if self.begun.elapsed() >= self.deadline {
             return Err(Interruption::Overdue);
         }
         if self.looked.elapsed() < LOOKED {

@@ -5,19 +5,24 @@ mod document;
 pub use document::JobDocument;
 
 use super::configured::Editor;
-use super::{ServiceError, ThingMistake};
+use super::{ServiceError, ThingMistake, names};
 use crate::config::{review, widened};
+use crate::secret_key::SecretKey;
+use crate::store::communications::LogFilter;
 use crate::store::jobs::{self, JobFilter, NewJob};
 use crate::store::{Store, configuration, spool};
+use postigo_model::actor::Actor;
 use postigo_model::configured::form::{self, ConfiguredKind as _};
 use postigo_model::configured::{Configuration, Filter};
-use postigo_model::job::ReplayOrder;
+use postigo_model::job::{JobStatus, LogExportOrder, ReplayOrder};
 use postigo_model::timestamp::{now, parse, rfc3339};
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// So many jobs may wait and run.
 const MOST_OPEN: i64 = 100;
+/// Bytes of what is asked for, as JSON: lists of jobs show it.
+const LARGEST_ORDER: usize = 64 << 10;
 /// The most mails of a replay.
 pub const MOST_REPLAYED: i64 = 1_000_000;
 /// The mails of a replay that says nothing of it.
@@ -39,10 +44,10 @@ pub async fn show(store: &Store, id: i64) -> Result<JobDocument, ServiceError> {
 }
 
 /// Has jobs end that wait or run; `only_of` lets whoever asks end their own alone.
-pub async fn cancel(store: &Store, ids: Vec<i64>, only_of: Option<&str>) -> Result<(), ServiceError> {
+pub async fn cancel(store: &Store, ids: Vec<i64>, only_of: Option<&Actor>) -> Result<(), ServiceError> {
     for id in ids.iter().filter(|_| only_of.is_some()) {
         let job = show(store, *id).await?;
-        if only_of.is_some_and(|actor| job.asked_by != actor) {
+        if only_of.is_some_and(|actor| job.asked_by != actor.to_string()) {
             return Err(ServiceError::NotAllowed(format!(
                 "The job {id} was asked for by {}; only they and an admin may cancel it.",
                 job.asked_by
@@ -91,7 +96,50 @@ pub async fn replay(editor: Editor<'_>, mut order: ReplayOrder) -> Result<i64, S
     if !mistakes.is_empty() {
         return Err(ServiceError::Mistakes(mistakes));
     }
-    ask(place.store, "replay", &order, place.actor).await
+    ask(place.store, ReplayOrder::KIND, &order, place.actor).await
+}
+
+/// Asks for an export of the communication log; gives the job's id.
+pub async fn export_log(
+    store: &Store,
+    key: &SecretKey,
+    mut order: LogExportOrder,
+    actor: &Actor,
+) -> Result<i64, ServiceError> {
+    let mut mistakes = span_mistakes(&mut order.since, &mut order.until);
+    if order.account.is_some() {
+        let named = LogFilter { account: order.account.clone(), ..LogFilter::default() };
+        match names::of_communications(store, key, &named).await {
+            Err(ServiceError::Argument { sentence, .. }) => mistakes.push(mistake("/account", sentence)),
+            known => known?,
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(ServiceError::Mistakes(mistakes));
+    }
+    // It has an end: what comes in meanwhile is for the next one.
+    order.until.get_or_insert_with(|| rfc3339(now()));
+    ask(store, LogExportOrder::KIND, &order, actor).await
+}
+
+/// Whether a job has made a file on the host of this id. The refusal says where it is, or why there is none.
+pub async fn has_file_on(store: &Store, id: i64, host: Option<&str>) -> Result<(), ServiceError> {
+    let job = show(store, id).await?;
+    let made_on =
+        job.result.as_ref().filter(|result| result.get("file").is_some()).and_then(|result| result.get("host"));
+    let Some(made_on) = made_on.and_then(Value::as_str) else {
+        return Err(ServiceError::Conflict(match job.status {
+            JobStatus::Done => format!("The job {id} makes no file: its result is in the job itself."),
+            status => format!("The job {id} is {status}: it has a file when it is done, if its kind makes one."),
+        }));
+    };
+    if host == Some(made_on) {
+        return Ok(());
+    }
+    let name = job.host_name.as_deref().unwrap_or("not known");
+    Err(ServiceError::NotFound(format!(
+        "The file of the job {id} is on another host: {name}, the data folder with the id {made_on}. Ask that host for it."
+    )))
 }
 
 /// The configuration with the filters of an order; these are settled, and written as they would be saved.
@@ -171,10 +219,16 @@ async fn ask(
     store: &Store,
     kind: &str,
     order: &(impl serde::Serialize + Sync),
-    actor: &str,
+    actor: &Actor,
 ) -> Result<i64, ServiceError> {
     let asked = serde_json::to_value(order).map_err(|error| ServiceError::Failed(error.to_string()))?;
-    let new = NewJob { kind: kind.to_owned(), asked, asked_by: actor.to_owned(), asked_at: now() };
+    if asked.to_string().len() > LARGEST_ORDER {
+        return Err(ServiceError::TooLarge(format!(
+            "What is asked for has more than {} KiB as JSON. Give fewer filters, or only those that differ.",
+            LARGEST_ORDER >> 10
+        )));
+    }
+    let new = NewJob { kind: kind.to_owned(), asked, asked_by: actor.to_string(), asked_at: now() };
     let id = store.write(new, |new, connection| Box::pin(jobs::add(connection, new, MOST_OPEN))).await?;
     id.ok_or_else(|| {
         ServiceError::Conflict(format!(

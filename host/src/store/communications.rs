@@ -1,6 +1,7 @@
 //! The rows of the communication log.
 
 mod empty;
+pub mod export;
 mod figures;
 mod list;
 mod overview;

@@ -53,8 +53,6 @@ pub struct ClaimedJob {
     pub kind: String,
     /// What is to be done, the kind's own.
     pub asked: Value,
-    /// When a host first took it up, milliseconds since the epoch.
-    pub begun_at: i64,
     /// Where it is to go on, the kind's own; none: at its beginning.
     pub position: Option<Value>,
     /// How much was done when it was noted last.
@@ -124,16 +122,15 @@ async fn claim_first(connection: &mut AnyConnection, asked: &JobClaimQuery) -> R
     TERM.from_now(&mut sql, asked.engine).push(", begun_at = COALESCE(begun_at, ");
     sql.bind(postigo_model::timestamp::now()).push("), abandoned = abandoned + ").bind(is_left);
     sql.push(" WHERE id = ").bind(id);
-    sql.push(" RETURNING kind, asked, begun_at, position, done, total, note, abandoned");
+    sql.push(" RETURNING kind, asked, position, done, total, note, abandoned");
     let row = sql.one(connection).await?;
     Ok(Some(ClaimedJob {
         claim,
         kind: row.try_get(0)?,
         asked: read_json(&row, 1)?.unwrap_or_default(),
-        begun_at: row.try_get(2)?,
-        position: read_json(&row, 3)?,
-        progress: JobProgress { done: row.try_get(4)?, total: row.try_get(5)?, note: row.try_get(6)? },
-        abandoned: row.try_get(7)?,
+        position: read_json(&row, 2)?,
+        progress: JobProgress { done: row.try_get(3)?, total: row.try_get(4)?, note: row.try_get(5)? },
+        abandoned: row.try_get(6)?,
         left_by: left_by.filter(|_| is_left),
     }))
 }
@@ -226,11 +223,14 @@ pub async fn give_back(
         .await
 }
 
-/// Has jobs end, all of them or none: those that wait at once, those that run as soon as whoever runs them looks.
+/// Has jobs end, all of them or none: those that wait, or whose host is gone, at once; those that run as soon as whoever
+/// runs them looks.
 pub async fn cancel(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Result<(), StoreError> {
     for id in ids {
         let mut sql = Sql::new("UPDATE job SET status = 'cancelled', claim = 0, position = NULL, ended_at = ");
-        sql.bind(now).push(" WHERE status = 'waiting' AND id = ").bind(*id);
+        // One whose host is gone has nobody who would look.
+        sql.bind(now).push(", cancel_asked = 0 WHERE (status = 'waiting' OR (status = 'running' AND ");
+        TERM.over(&mut sql, Engine::of(connection)).push(")) AND id = ").bind(*id);
         let mut flag = Sql::new("UPDATE job SET cancel_asked = 1 WHERE status = 'running' AND id = ");
         if sql.execute(connection).await? + flag.bind(*id).execute(connection).await? > 0 {
             continue;
@@ -339,8 +339,11 @@ pub async fn purge(connection: &mut AnyConnection, before: i64) -> Result<u64, S
     Sql::new("DELETE FROM job WHERE ended_at < ").bind(before).execute(connection).await
 }
 
-/// The jobs that this host runs or ran last.
+/// The jobs that this host runs, may go on with, or has done: those whose files it keeps.
 pub async fn of_host(connection: &mut AnyConnection, host: &str) -> Result<Vec<i64>, StoreError> {
-    let rows = Sql::new("SELECT id FROM job WHERE claimed_by = ").bind(host).all(connection).await?;
+    let rows = Sql::new("SELECT id FROM job WHERE status IN ('waiting', 'running', 'done') AND claimed_by = ")
+        .bind(host)
+        .all(connection)
+        .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -1,6 +1,6 @@
 //! A job until its end: worked on by the daemon, or here where none runs.
 
-use super::{print, told};
+use super::shown::{print, told};
 use crate::cli::output::printable;
 use crate::cli::{CommandError, Context};
 use crate::inbound::lmtp::host_name;
@@ -8,8 +8,8 @@ use crate::jobs::{JobTools, KINDS, Pace, RunEnd, Runner};
 use crate::service::jobs;
 use crate::store::leases::Host;
 use crate::worker::{WorkLock, is_daemon_running};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use postigo_model::job::{JobProgress, JobStatus};
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -45,13 +45,13 @@ pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
             interrupted.cancel();
         }
     });
-    let line = ProgressLine { shown: !context.json() && std::io::stderr().is_terminal() };
+    let line = progress_line(context);
     let followed = loop {
         let job = jobs::show(store, id).await.map_err(|refused| told(refused, id))?;
         if job.status.has_ended() {
             break Ok(job);
         }
-        line.show(&job.progress);
+        show(&line, &job.progress);
         if stop.is_cancelled() {
             let how = if is_daemon_running(context.data()) {
                 "a daemon works on it"
@@ -62,11 +62,10 @@ pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
         }
         if !is_daemon_running(context.data())
             && let Some(run) =
-                runner(context).await?.run_next(Some(id), &stop, &|_, progress| line.show(progress)).await?
+                runner(context).await?.run_next(Some(id), &stop, &|_, progress| show(&line, progress)).await?
             && run.end == RunEnd::Lost
         {
-            line.clear();
-            eprintln!("Another host works on the job {id} now.");
+            line.suspend(|| eprintln!("Another host works on the job {id} now."));
         }
         tokio::select! {
             () = tokio::time::sleep(LOOKED) => {}
@@ -74,7 +73,7 @@ pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
         }
     };
     listening.abort();
-    line.clear();
+    line.finish_and_clear();
     let job = followed?;
     print(&job, context)?;
     match job.status {
@@ -98,26 +97,20 @@ async fn runner(context: &Context) -> Result<Runner, CommandError> {
 }
 
 /// How far the job is, on one line of a terminal.
-struct ProgressLine {
-    shown: bool,
+fn progress_line(context: &Context) -> ProgressBar {
+    let target = if context.json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let line = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} of {len}, {msg}, {elapsed}") {
+        line.set_style(style);
+    }
+    line
 }
 
-impl ProgressLine {
-    fn show(&self, progress: &JobProgress) {
-        if !self.shown {
-            return;
-        }
-        let JobProgress { done, total, note } = progress;
-        let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-        let mut to = std::io::stderr().lock();
-        // A terminal that is gone needs no progress.
-        let _ = write!(to, "\r\u{1b}[K{done}{of}  {}", printable(note));
-        let _ = to.flush();
+fn show(line: &ProgressBar, progress: &JobProgress) {
+    let whole = |count: i64| u64::try_from(count).unwrap_or_default();
+    if let Some(total) = progress.total {
+        line.set_length(whole(total));
     }
-
-    fn clear(&self) {
-        if self.shown {
-            eprint!("\r\u{1b}[K");
-        }
-    }
+    line.set_position(whole(progress.done));
+    line.set_message(printable(&progress.note));
 }

@@ -12,6 +12,7 @@ pub fn text(result: &Value) -> String {
         ("tried", "mails were tried"),
         ("same", "would become the same"),
         ("differ", "would become something else"),
+        ("own_ticket", "would follow up the ticket that they made, and are not compared"),
         ("failed", "could not be tried"),
         ("passed_over", "went into other queues, or nothing is kept of them"),
         ("without_bytes", "have no bytes any more"),

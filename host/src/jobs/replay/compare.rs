@@ -39,6 +39,7 @@ const OF_NEW_TICKETS: [&str; 15] = [
 
 /// What came of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ReplaySummary {
     /// Messages of the span of time.
     pub looked_at: i64,
@@ -52,6 +53,9 @@ pub struct ReplaySummary {
     pub failed: i64,
     /// Of those tried, what became of as many would be the same.
     pub same: i64,
+    /// Of those tried, so many would follow up the ticket that they made themselves, by an external number: what they
+    /// would have become without it is not known.
+    pub own_ticket: i64,
     /// Of those tried, so many would become something else.
     pub differ: i64,
     /// How many differ in what.
@@ -117,6 +121,10 @@ impl ReplaySummary {
     pub fn add(&mut self, past: &PastMessage, then: &MessageResult, now: &MessageResult) {
         self.tried += 1;
         self.count_filters(then, now, past.in_short);
+        if !then.follow_up && now.follow_up && then.ticket_number == now.ticket_number {
+            self.own_ticket += 1;
+            return;
+        }
         let differences = differences(then, now, past.in_short);
         if differences.is_empty() {
             self.same += 1;
@@ -165,7 +173,9 @@ impl ReplaySummary {
             let matched = filters.iter().filter(|filter| filter.outcome == FilterOutcome::Matched);
             matched.map(|filter| filter.name.clone()).collect()
         };
-        let (before, after) = (matched(&then.filters), matched(&now.filters));
+        let (mut before, after) = (matched(&then.filters), matched(&now.filters));
+        // Filters that do not run now have lost nothing.
+        before.retain(|name| now.filters.iter().any(|filter| filter.name == *name));
         for name in before.union(&after) {
             let (did, does) = (before.contains(name), after.contains(name));
             if let Some(counts) = self.counts(name) {
@@ -190,8 +200,8 @@ impl ReplaySummary {
     }
 }
 
-/// In what a mail would differ. Of a mail that would follow up the same ticket as it did, or its own, what the chain says
-/// of the ticket is compared: how that stands now is its agents' work.
+/// In what a mail would differ. Of a mail that would follow up the same ticket as it did, what the chain says of the
+/// ticket is compared: how that stands now is its agents' work.
 fn differences(then: &MessageResult, now: &MessageResult, in_short: bool) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut compare = |field: &str, then: Option<String>, now: Option<String>| {
@@ -257,6 +267,8 @@ mod tests {
             tries: 1,
             reason: None,
             result: None,
+            handled_at: None,
+            handled_by: None,
         };
         PastMessage { message, recipients: Vec::new(), in_short }
     }
@@ -316,8 +328,10 @@ mod tests {
         assert_eq!(compared(&then, &set, false), ["X-OTOBO-FollowUp-Priority: - 1 very low"]);
         let new = MessageResult { ticket_number: None, ..filed("Raw") };
         assert_eq!(compared(&then, &new, false), ["follow_up_of: 1 -"]);
-        let own = MessageResult { follow_up: true, ..filed("Raw") };
-        assert!(compared(&filed("Raw"), &own, false).is_empty(), "the ticket that it made itself");
+        let own = MessageResult { follow_up: true, ..filed("Sales") };
+        let mut summary = ReplaySummary::default();
+        summary.add(&past(false), &filed("Raw"), &own);
+        assert_eq!((summary.own_ticket, summary.same, summary.differ), (1, 0, 0), "the ticket that it made itself");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::store::StoreError;
 use crate::store::sql::Sql;
 use sqlx::{AnyConnection, Row};
 
-/// Which messages of the history are wanted. Of these, those whose bytes were dropped are left out.
+/// Which messages of the history are wanted. Those that were dropped, that failed or are held for failures are left out.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryFilter {
     /// Received at or after, milliseconds since the epoch.
@@ -32,7 +32,8 @@ pub struct PastMessage {
 }
 
 fn conditions(sql: &mut Sql, filter: &HistoryFilter) {
-    sql.push(" FROM spool WHERE status IN ('filed', 'rejected', 'ignored', 'held')");
+    // What is held since it failed may have ended processes of its own: it is tried nowhere else.
+    sql.push(" FROM spool WHERE (status IN ('filed', 'rejected', 'ignored') OR (status = 'held' AND failures = 0))");
     if let Some(since) = filter.since {
         sql.push(" AND received_at >= ").bind(since);
     }
