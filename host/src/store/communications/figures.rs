@@ -97,27 +97,38 @@ const DAY: i64 = 86_400_000;
 /// An id is drawn at most so many milliseconds before its fetch says that it begins.
 const DRAWN_BEFORE: i64 = 60_000;
 
-/// Counts the empty fetches of a span of time: of those of a day that reach into it the ones since then, which come at
-/// even intervals; at least the last.
+/// Counts the empty fetches of a span of time: of those of a day the ones in it, as if they came at even intervals.
 pub async fn empty_fetches(
     connection: &mut AnyConnection,
     since: Option<i64>,
     until: Option<i64>,
 ) -> Result<Vec<(Group, Figures)>, StoreError> {
-    let count = match since.filter(|since| *since > 0) {
-        Some(since) => format!(
-            "CASE WHEN last_at > started_at AND started_at < {since} THEN 1 + (fetches - 1) * (last_at - {since}) / (last_at - started_at) ELSE fetches END"
-        ),
-        None => "fetches".to_owned(),
+    let since = since.unwrap_or_default();
+    let (before_all, count, last_at) = match until {
+        None => (String::new(), from_then_on(since), "last_at".to_owned()),
+        Some(until) => {
+            let later = from_then_on(until);
+            let last_at = format!(
+                "CASE WHEN last_at >= {until} AND fetches > 1 THEN last_at - {later} * (last_at - started_at) / (fetches - 1) ELSE last_at END"
+            );
+            (format!(" AND id < '{}'", first_id(until)), format!("({} - {later})", from_then_on(since)), last_at)
+        }
     };
+    let took = format!("COALESCE(took, ended_at - started_at) * {count} / fetches");
     let mut sql = Sql::new(format!(
         "SELECT {GROUP}, CAST(SUM({count}) AS BIGINT), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE {count} END) AS BIGINT), \
-         CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE COALESCE(took, ended_at - started_at) * ({count}) / fetches END), 0) AS BIGINT), \
-         MAX(id), COALESCE(MAX(last_at), 0) FROM communication WHERE id IN (SELECT id FROM communication WHERE empty_day IS NOT NULL AND empty_day >= "
+         CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE {took} END), 0) AS BIGINT), MAX(id), COALESCE(MAX({last_at}), 0) \
+         FROM communication WHERE {count} > 0{before_all} \
+         AND id IN (SELECT id FROM communication WHERE empty_day IS NOT NULL AND empty_day >= "
     ));
-    let since = since.unwrap_or_default();
-    sql.bind(since.saturating_sub(DRAWN_BEFORE).div_euclid(DAY)).push(") AND (id >= ").bind(first_id(since));
-    sql.push(" OR last_at >= ").bind(since).push(")");
-    before(&mut sql, until);
-    sql.push(" GROUP BY ").push(GROUP).all(connection).await?.iter().map(read).collect()
+    sql.bind(since.saturating_sub(DRAWN_BEFORE).div_euclid(DAY));
+    sql.push(") GROUP BY ").push(GROUP).all(connection).await?.iter().map(read).collect()
+}
+
+/// How many of the empty fetches of a row began at or after this time, milliseconds since the epoch; an expression.
+fn from_then_on(at: i64) -> String {
+    format!(
+        "(CASE WHEN last_at < {at} THEN 0 WHEN last_at > started_at AND started_at < {at} \
+         THEN 1 + (fetches - 1) * (last_at - {at}) / (last_at - started_at) ELSE fetches END)"
+    )
 }
