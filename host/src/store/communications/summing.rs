@@ -9,6 +9,9 @@
 //!    time; on PostgreSQL a transaction has its number before it looks at `summing_to`, and those with a number from
 //!    before the change became visible are waited for.
 //! 2. **Again.** An hour that `communication_change` names is counted anew, and what named it at that instant is removed.
+//!
+//! A host of an earlier version says nothing of what it changes. While one is there, and some minutes longer, since it goes
+//! on for a while after its row is gone, there are no sums: they begin anew after it.
 
 use super::figures::{Figures, Group, counted};
 use super::sums::{DAY, HOUR, Progress, beginning, progress, snapshot, summed};
@@ -21,6 +24,9 @@ use std::time::Duration;
 
 /// What started within so many milliseconds is not summed up yet: most of it changes once more.
 const SETTLES_WITHIN: i64 = 15_000;
+
+/// A host goes on for less than so many milliseconds after its row is gone, or before it is there.
+const ENDS_WITHIN: i64 = 5 * 60_000;
 
 /// Older transactions are looked for again after this time, and so often in one step.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -54,6 +60,11 @@ impl Summing {
     /// Takes the next step; whether there is another one to be taken now.
     pub async fn step(&mut self, store: &Store) -> Result<bool, StoreError> {
         let mut connection = store.read().await?;
+        if is_to_wait(&mut connection).await? {
+            drop(connection);
+            store.write((), |(), connection| Box::pin(begin_anew(connection))).await?;
+            return Ok(false);
+        }
         self.settle(&mut connection).await?;
         let mut seen = snapshot(&mut connection).await?;
         let progress = progress(&mut seen).await?;
@@ -108,6 +119,26 @@ impl Summing {
     }
 }
 
+/// Whether somebody may work on the database who does not say what they change: a host of an earlier version that is
+/// there, or might have been when the sums were made.
+async fn is_to_wait(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT 1 WHERE EXISTS (SELECT 1 FROM host WHERE says_changes = 0)");
+    sql.push(" OR EXISTS (SELECT 1 FROM communication_summing WHERE not_before < 0)");
+    Ok(sql.optional(connection).await?.is_some())
+}
+
+/// Takes all sums back, and has none made for some minutes.
+async fn begin_anew(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let clock = Engine::of(connection).clock();
+    let mut sql = Sql::new("UPDATE communication_summing SET step = step + 1, summing_to = 0, summed_to = 0");
+    sql.push(", not_before = ").push(clock).push(" + ").bind(ENDS_WITHIN).push(" WHERE id = 1");
+    sql.execute(connection).await?;
+    for table in ["communication_sum", "communication_change"] {
+        Sql::new(format!("DELETE FROM {table}")).execute(connection).await?;
+    }
+    Ok(())
+}
+
 /// Counts what the next hour has got since `summed_to`; none where the sums go as far as they can.
 async fn further(seen: &mut AnyConnection, progress: Progress, settled_to: i64) -> Result<Option<Count>, StoreError> {
     if progress.summed_to >= settled_to {
@@ -146,11 +177,13 @@ async fn again(seen: &mut AnyConnection, progress: Progress) -> Result<Option<Co
 /// Up to when sums can be made that are not made yet, by the database's clock; none where there is nothing to be summed
 /// up.
 async fn begins(seen: &mut AnyConnection, progress: Progress) -> Result<Option<i64>, StoreError> {
-    // A host of an earlier version, which says nothing of what it changes.
-    if Sql::new("SELECT 1 FROM host WHERE says_changes = 0 LIMIT 1").optional(seen).await?.is_some() {
+    let clock = Engine::of(seen).clock();
+    let mut sql = Sql::new(format!("SELECT {clock}, not_before FROM communication_summing WHERE id = 1"));
+    let row = sql.one(seen).await?;
+    let (clock, not_before): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if clock < not_before {
         return Ok(None);
     }
-    let clock = Sql::new(format!("SELECT {}", Engine::of(seen).clock())).one(seen).await?.try_get::<i64, _>(0)?;
     let to = clock - SETTLES_WITHIN;
     Ok(next(seen, progress.summed_to, to).await?.map(|_| to))
 }

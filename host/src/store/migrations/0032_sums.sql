@@ -15,14 +15,17 @@ CREATE TABLE communication_sum (
 ){by_key};
 
 -- How far they go, one row. Who changes a communication that began before `summing_to` says so in `communication_change`; the sums have those that
--- began before `summed_to`. `step` goes up with each change of a sum.
+-- began before `summed_to`. `step` goes up with each change of a sum. Nothing is summed up before `not_before`, by the database's clock; -1: a host of an earlier
+-- version may work on the database, so that it is set some minutes ahead first.
 CREATE TABLE communication_summing (
     id BIGINT NOT NULL PRIMARY KEY,
     summing_to BIGINT NOT NULL,
     summed_to BIGINT NOT NULL,
-    step BIGINT NOT NULL
+    step BIGINT NOT NULL,
+    not_before BIGINT NOT NULL
 );
-INSERT INTO communication_summing (id, summing_to, summed_to, step) VALUES (1, 0, 0, 0);
+INSERT INTO communication_summing (id, summing_to, summed_to, step, not_before)
+    SELECT 1, 0, 0, 0, CASE WHEN EXISTS (SELECT 1 FROM communication) THEN -1 ELSE 0 END;
 
 -- Hours (when they begin) whose communications were changed after they had been summed up: they are counted row by row until they are summed up again.
 CREATE TABLE communication_change (

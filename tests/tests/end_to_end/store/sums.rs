@@ -62,16 +62,14 @@ async fn count(store: &Store, since: i64, until: i64) -> Counted {
         let number = |place: usize| row.get::<Option<i64>, _>(place);
         let id: String = text(0).replace('-', "");
         let (at, started_at, last_at) = (i64::from_str_radix(&id[..12], 16).unwrap(), row.get::<i64, _>(6), number(10));
-        if at >= until || (at < since && last_at.is_none_or(|last_at| last_at < since)) {
-            continue;
-        }
         let fetches: i64 = row.get(8);
         let count = match last_at {
-            Some(last_at) if last_at > started_at && since > 0 && started_at < since => {
-                1 + (fetches - 1) * (last_at - since) / (last_at - started_at)
-            }
-            _ => fetches,
+            Some(last_at) => fetched(started_at, last_at, fetches, since, until).len() as i64,
+            None => i64::from(since <= at && at < until),
         };
+        if count == 0 {
+            continue;
+        }
         let (status, outgoing) = (text(5), text(3) == "outgoing");
         let known: &mut (i64, i64) = accounts.entry((text(3), text(1))).or_default();
         known.0 += count;
@@ -86,6 +84,18 @@ async fn count(store: &Store, since: i64, until: i64) -> Counted {
     (accounts, statuses, (timed > 0).then(|| took as f64 / timed as f64))
 }
 
+/// When the empty fetches of a row began that lie in a span of time, as if they had come at even intervals; where the clock
+/// went back, all at the time of the last.
+fn fetched(started_at: i64, last_at: i64, fetches: i64, since: i64, until: i64) -> Vec<i64> {
+    if started_at >= until {
+        return Vec::new();
+    }
+    let (took, intervals) = ((last_at - started_at).max(0), (fetches - 1).max(1));
+    let is_from = |back: i64, at: i64| back * took <= (last_at - at) * intervals;
+    let times = (0..fetches).rev().filter(|&back| is_from(back, since) && !is_from(back, until));
+    times.map(|back| last_at - back * took / intervals).collect()
+}
+
 async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> Overview {
     communications::overview(&mut store.read().await.unwrap(), since, until).await.unwrap()
 }
@@ -93,7 +103,7 @@ async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> Over
 /// Holds the overview of a span of time against the rows.
 async fn compare(store: &Store, since: Option<i64>, until: Option<i64>) {
     let overview = overview(store, since, until).await;
-    let (accounts, statuses, mean) = count(store, since.unwrap_or_default(), until.unwrap_or(i64::MAX)).await;
+    let (accounts, statuses, mean) = count(store, since.unwrap_or_default(), until.unwrap_or(i64::MAX / 4_096)).await;
     let told = [("incoming", &overview.accounts), ("outgoing", &overview.transports)];
     let told = told.into_iter().flat_map(|(direction, all)| {
         all.iter()
@@ -115,7 +125,15 @@ async fn compare(store: &Store, since: Option<i64>, until: Option<i64>) {
         };
         let rows = communications::list(&mut store.read().await.unwrap(), &filter).await.unwrap();
         let ended = rows.iter().filter(|row| row.status != CommunicationStatus::Processing);
-        let last = ended.max_by_key(|row| (row.empty_fetches.map_or(0, |it| it.last_at).max(row.started_at), &row.id));
+        let at = |row: &CommunicationRecord| match row.empty_fetches {
+            None => Some(row.started_at),
+            Some(empty) => {
+                let span = (since.unwrap_or_default(), until.unwrap_or(i64::MAX / 4_096));
+                fetched(row.started_at, empty.last_at, empty.count, span.0, span.1).pop()
+            }
+        };
+        let ended = ended.filter_map(|row| Some((at(row)?, &row.id, row)));
+        let last = ended.max_by_key(|(at, id, _)| (*at, *id)).map(|(_, _, row)| row);
         if let Some(last) = last {
             assert_eq!(told.status, last.status, "{name} {since:?} {until:?}");
         }
@@ -241,6 +259,34 @@ async fn sums_hold_whoever_writes_while_two_hosts_sum_up() {
             compare(store, None, None).await;
         }
         assert_eq!(sums(&database).await, 4 * 4 * 30);
+    }
+}
+
+#[tokio::test]
+async fn while_a_host_of_an_earlier_version_is_there_and_some_minutes_longer_rows_are_counted() {
+    for database in Databases::start().each().await {
+        let (store, begun) = (database.store(), now());
+        let mut draw = Draw(8);
+        let (running, later) = (drawn(&mut draw, begun - 2 * HOUR), drawn(&mut draw, begun - HOUR));
+        save_all(store, vec![running.clone()]).await;
+        let mut summing = Summing::default();
+        all_steps(store, &mut summing).await;
+        assert_eq!(sums(&database).await, 1);
+        database.execute("INSERT INTO host (id, name, seen, version, refused) VALUES ('old', 'old', 0, 0, '')").await;
+        all_steps(store, &mut summing).await;
+        assert_eq!(sums(&database).await, 0, "it says nothing of what it changes");
+        // As the old host writes, beside the sums.
+        let mut sql = Sql::new("UPDATE communication SET status = 'failed', ended_at = started_at + 9 WHERE id = ");
+        sql.bind(&running.id).execute(&mut store.read().await.unwrap()).await.unwrap();
+        compare(store, None, None).await;
+        database.execute("DELETE FROM host").await;
+        save_all(store, vec![ended(&mut draw, &later)]).await;
+        all_steps(store, &mut summing).await;
+        assert_eq!(sums(&database).await, 0, "it may go on after its row is gone");
+        database.execute("UPDATE communication_summing SET not_before = 0").await;
+        all_steps(store, &mut summing).await;
+        assert_eq!(sums(&database).await, 2);
+        compare(store, None, None).await;
     }
 }
 
