@@ -8,6 +8,7 @@ use crate::inbound::{self, FetchReport, Intake, IntakeRules};
 use crate::service::ServiceError;
 use crate::service::fetching::{self, FetchAnswer, FetchWait};
 use crate::spool::Spool;
+use crate::worker::MessagesInHand;
 use postigo_model::configured::Account;
 use serde_json::Value;
 use std::sync::Arc;
@@ -117,19 +118,14 @@ async fn work_off_after<T>(
     bringing: impl Future<Output = T>,
 ) -> Result<T, CommandError> {
     let spool: &Spool = context.spool().await?;
-    let (attended, brought) = attend_while(
-        context,
-        account,
-        |_| (),
-        async |broken| {
-            let brought = bringing.await;
-            tokio::select! {
-                () = until_worked_off(spool, account) => {}
-                () = broken.cancelled() => {}
-            }
-            brought
-        },
-    )
+    let (attended, brought) = attend_while(context, account, (&MessagesInHand::default(), |_| ()), async |broken| {
+        let brought = bringing.await;
+        tokio::select! {
+            () = until_worked_off(spool, account) => {}
+            () = broken.cancelled() => {}
+        }
+        brought
+    })
     .await?;
     attended.map(|()| brought)
 }

@@ -8,7 +8,7 @@ use super::configured::told;
 use super::pipe::TRY_LATER;
 use super::{CommandError, Context};
 use crate::service::configured;
-use crate::worker::DoneMessage;
+use crate::worker::{DoneMessage, MessagesInHand};
 use intake::{FileIntake, IngestEnvelope};
 use postigo_model::configured::Account;
 use results::Results;
@@ -56,7 +56,8 @@ impl Ingest {
         let intake = FileIntake { spool, account: &self.account, envelope, stored };
         // Nobody listens any more when the last result is printed; then what else ended is not of interest.
         let tell = |done: DoneMessage| drop(ended.send(done));
-        let mut results = Results::new(spool, context.output(), as_pipe);
+        let in_hand = MessagesInHand::default();
+        let mut results = Results::new((spool, &in_hand), context.output(), as_pipe);
         let bring = async |broken: CancellationToken| {
             let printing = async {
                 tokio::select! {
@@ -68,7 +69,7 @@ impl Ingest {
             tokio::join!(intake.run(self.paths.clone()), printing)
         };
         let (attended, (taken_in, printed)) =
-            attend_while(context, &self.account, tell, bring).await.map_err(not_stored)?;
+            attend_while(context, &self.account, (&in_hand, tell), bring).await.map_err(not_stored)?;
         taken_in.map_err(|error| error.failed(as_pipe))?;
         let worked = attended.and(printed);
         // What is stored is ours: a mail server that was told otherwise would bounce it, or bring it again.

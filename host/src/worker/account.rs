@@ -4,6 +4,7 @@ use super::alone::{ProcessEnd, ProcessPlace};
 use super::budget::{WorkerBudget, WorkerReservation};
 use super::evaluate::{self, AloneWorker, EvaluateError, FirstCheck};
 use super::filing::{self, FilingResult, Ready};
+use super::in_hand::{MessagesInHand, RunInHand};
 use super::live::Live;
 use super::{reading, report};
 use crate::chain::PutOff;
@@ -90,13 +91,14 @@ pub struct AccountRun<'w> {
     /// Whether suspects have waited for the place too long for the others to wait for them.
     passing_over: bool,
     in_flight: VecDeque<InFlight>,
+    in_hand: RunInHand,
     filed: u64,
 }
 
 impl<'w> AccountRun<'w> {
     pub fn new(
         (spool, live): (&'w Spool, &'w Live),
-        room: &'w Arc<WorkerBudget>,
+        (room, in_hand): (&'w Arc<WorkerBudget>, &MessagesInHand),
         alone: &'w Arc<AloneWorker>,
         lease: &'w Lease,
         stop: &'w CancellationToken,
@@ -112,6 +114,7 @@ impl<'w> AccountRun<'w> {
             place: None,
             passing_over: false,
             in_flight: VecDeque::new(),
+            in_hand: in_hand.of_run(),
             filed: 0,
         }
     }
@@ -127,10 +130,13 @@ impl<'w> AccountRun<'w> {
             let (claimed, ended) = tokio::join!(self.claim(busy), self.file(ready));
             for one in ended? {
                 self.filed += 1;
+                let id = one.id;
                 done(one);
+                self.in_hand.told(id);
             }
             if self.unread.is_empty() {
                 let claimed = claimed?;
+                self.in_hand.take(claimed.messages.iter().map(|message| message.claim.id));
                 (self.unread, self.place) = (claimed.messages.into(), claimed.place);
                 self.passing_over = claimed.passing_over;
             }

@@ -3,7 +3,7 @@
 //! Where a daemon works on the data folder, another command does, or another host holds the account, nothing is done
 //! here.
 
-use super::{DoneMessage, Live, Worker};
+use super::{DoneMessage, Live, MessagesInHand, Worker};
 use crate::spool::Spool;
 use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};
@@ -24,6 +24,8 @@ pub struct Attendant {
     pub spool: Spool,
     /// Account name.
     pub account: String,
+    /// Has what was claimed here until `done` has heard of it.
+    pub in_hand: MessagesInHand,
 }
 
 impl Attendant {
@@ -65,7 +67,7 @@ impl Attendant {
     ) -> Result<(), StoreError> {
         let (store, account) = (self.spool.store(), std::slice::from_ref(&self.account));
         let Some(lease) = leases::acquire(store, host, account).await?.pop() else { return Ok(()) };
-        let worker = Worker::new(self.spool.clone(), live);
+        let worker = Worker::new(self.spool.clone(), live).noting(self.in_hand.clone());
         let worked = tokio::select! {
             worked = worker.run(&lease, finished, done) => worked,
             () = worker.call_accounts(&|| ()) => Ok(()),

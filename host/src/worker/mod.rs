@@ -12,6 +12,7 @@ mod calls;
 mod dry_run;
 mod evaluate;
 mod filing;
+mod in_hand;
 mod live;
 mod lock;
 mod noted_plan;
@@ -30,6 +31,7 @@ pub use attend::Attendant;
 pub use budget::memory_of;
 pub use dry_run::{DryRun, DryRunResult, LoggedLine, NoFilter, dry_run, with_filter, with_filters};
 pub use evaluate::EvaluateError;
+pub use in_hand::MessagesInHand;
 pub use live::{Live, LiveConfiguration};
 pub use lock::{LockError, WorkLock, is_daemon_running};
 
@@ -48,13 +50,21 @@ pub struct Worker {
     calls: CallQueue,
     room: Arc<budget::WorkerBudget>,
     alone: Arc<AloneWorker>,
+    in_hand: MessagesInHand,
 }
 
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
         let alone = Arc::new(AloneWorker::of(ChildProcess::new(live.sandbox().options())));
-        Self { spool, live, calls: CallQueue::default(), room: Arc::default(), alone }
+        Self {
+            spool,
+            live,
+            calls: CallQueue::default(),
+            room: Arc::default(),
+            alone,
+            in_hand: MessagesInHand::default(),
+        }
     }
 
     /// With other processes for messages that are worked on alone, and little patience with them.
@@ -63,6 +73,12 @@ impl Worker {
         let mut alone = AloneWorker::of(processes);
         alone.patience = std::time::Duration::from_millis(200);
         Self { alone: Arc::new(alone), ..self }
+    }
+
+    /// Noting in this set what it has claimed and not told the end of.
+    #[must_use]
+    pub fn noting(self, in_hand: MessagesInHand) -> Self {
+        Self { in_hand, ..self }
     }
 
     /// What it works by.
@@ -79,8 +95,8 @@ impl Worker {
         stop: &CancellationToken,
         done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<u64, StoreError> {
-        let Self { spool, live, room, alone, .. } = self;
-        account::AccountRun::new((spool, live), room, alone, lease, stop).until_empty(done).await
+        let Self { spool, live, room, alone, in_hand, .. } = self;
+        account::AccountRun::new((spool, live), (room, in_hand), alone, lease, stop).until_empty(done).await
     }
 
     /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the

@@ -385,6 +385,19 @@ async fn work_that_was_broken_off_is_begun_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_in_hand_until_its_end_is_told() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let in_hand = MessagesInHand::default();
+    let ids = desk.take_in(&[mail("1", ""), mail("2", "")].each_ref().map(String::as_str)).await;
+    let worker = desk.worker.noting(in_hand.clone());
+    let mut told = Vec::new();
+    let mut done = |done: DoneMessage| told.push((done.id, in_hand.has(done.id)));
+    worker.run_until_empty(&desk.lease, &CancellationToken::new(), &mut done).await.unwrap();
+    assert_eq!(told, [(ids[0], true), (ids[1], true)]);
+    assert!(!ids.iter().any(|id| in_hand.has(*id)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_is_called_to_what_another_process_takes_in() {
     let desk = Desk::with(|_| unmatched()).await;
     let stop = CancellationToken::new();

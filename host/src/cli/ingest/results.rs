@@ -5,7 +5,7 @@ use crate::cli::{CommandError, Output};
 use crate::service::messages::EndedMessage;
 use crate::spool::Spool;
 use crate::store::StoreError;
-use crate::worker::DoneMessage;
+use crate::worker::{DoneMessage, MessagesInHand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use postigo_model::result::{MessageResult, MessageStatus};
 use postigo_model::spool::TakenIn;
@@ -21,6 +21,8 @@ const ASKED_FOR: usize = 200;
 /// Prints results; counts what failed.
 pub struct Results<'s> {
     spool: &'s Spool,
+    /// What this process works on itself, and is to be heard of.
+    in_hand: &'s MessagesInHand,
     output: Output,
     waiting: VecDeque<StoredMessage>,
     known: HashMap<i64, EndedMessage>,
@@ -29,13 +31,13 @@ pub struct Results<'s> {
 }
 
 impl<'s> Results<'s> {
-    pub fn new(spool: &'s Spool, output: Output, as_pipe: bool) -> Self {
+    pub fn new((spool, in_hand): (&'s Spool, &'s MessagesInHand), output: Output, as_pipe: bool) -> Self {
         let target = if as_pipe { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let progress = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} messages, {per_sec}, {elapsed}") {
             progress.set_style(style);
         }
-        Self { spool, output, waiting: VecDeque::new(), known: HashMap::new(), failed: 0, progress }
+        Self { spool, in_hand, output, waiting: VecDeque::new(), known: HashMap::new(), failed: 0, progress }
     }
 
     /// Prints until all that was stored has come to an end.
@@ -52,14 +54,14 @@ impl<'s> Results<'s> {
                     None => all_stored = true,
                 },
                 Some(done) = endings.recv() => {
-                    let more = std::iter::from_fn(|| endings.try_recv().ok());
-                    self.known.extend(std::iter::once(done).chain(more).map(|done| (done.id, done.result.into())));
+                    self.known.insert(done.id, done.result.into());
+                    self.hear(endings);
                 }
-                () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
+                () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask(endings).await?,
             }
             if matches!(self.waiting.front(), Some(StoredMessage { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id))
             {
-                self.ask().await?;
+                self.ask(endings).await?;
             }
             self.print_known().await?;
         }
@@ -72,13 +74,24 @@ impl<'s> Results<'s> {
         }
     }
 
-    /// Asks the spool for the oldest messages whose end is not known here.
-    async fn ask(&mut self) -> Result<(), StoreError> {
+    /// Takes up what ended in this process.
+    fn hear(&mut self, endings: &mut UnboundedReceiver<DoneMessage>) {
+        self.known.extend(std::iter::from_fn(|| endings.try_recv().ok()).map(|done| (done.id, done.result.into())));
+    }
+
+    /// Asks the spool for the oldest messages whose end is not known here. What this process works on is left out: the
+    /// spool keeps less of it than is told.
+    async fn ask(&mut self, endings: &mut UnboundedReceiver<DoneMessage>) -> Result<(), StoreError> {
         let unknown =
             self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
         let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
         let ended = self.spool.results(&ids).await?;
-        self.known.extend(ended.into_iter().map(|(id, message)| (id, message.into())));
+        let others: Vec<_> = ended.into_iter().filter(|(id, _)| !self.in_hand.has(*id)).collect();
+        // What is no longer in hand was told before.
+        self.hear(endings);
+        for (id, message) in others {
+            self.known.entry(id).or_insert_with(|| message.into());
+        }
         Ok(())
     }
 
@@ -126,4 +139,46 @@ fn sentence(result: &MessageResult) -> String {
         MessageStatus::Failed => format!("failed: {error}"),
     };
     format!("{}: {told}\n", crate::cli::output::printable(&result.source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fresh_store::fresh;
+    use postigo_model::spool::{Arrival, SourceKey};
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn what_this_process_works_on_is_told_as_it_ended_here_and_not_as_the_spool_keeps_it() {
+        let (folder, store, _) = fresh().await;
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let arrival = |text: &'static str| Arrival {
+            account: "main".into(),
+            key: SourceKey::Digest,
+            source: text.into(),
+            received_at: 1,
+            recipients: Vec::new(),
+            communication: None,
+            raw: text.into(),
+        };
+        let taken_in = spool.take_in(vec![arrival("one"), arrival("two")]).await.unwrap();
+        let (own, others) = (taken_in[0].id(), taken_in[1].id());
+        let in_hand = MessagesInHand::default();
+        let mut run = in_hand.of_run();
+        run.take([own].into_iter());
+        // The end of both is durable; that of one is not told yet.
+        let kept = r#"{"source":"kept","status":"filed","filters":[],"warnings":[]}"#;
+        store.execute(format!("UPDATE spool SET status = 'filed', result = '{kept}'")).await;
+        let mut results = Results::new((&spool, &in_hand), Output::new(true), true);
+        results.waiting =
+            taken_in.into_iter().map(|taken_in| StoredMessage { source: "file".into(), taken_in }).collect();
+        let (ended, mut endings) = mpsc::unbounded_channel();
+        results.ask(&mut endings).await.unwrap();
+        assert!(!results.known.contains_key(&own) && results.known[&others].result.source == "kept");
+        let result = MessageResult { source: "own".into(), ..MessageResult::default() };
+        ended.send(DoneMessage { id: own, result }).unwrap();
+        run.told(own);
+        results.ask(&mut endings).await.unwrap();
+        assert_eq!(results.known[&own].result.source, "own");
+    }
 }
