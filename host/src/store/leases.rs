@@ -57,7 +57,7 @@ pub async fn take(
     let row = sql.bind(account).optional(connection).await?;
     let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
     let mut sql = Sql::new("INSERT INTO lease (account, host, run, reads_packed, expires_at) VALUES (");
-    sql.bind(account).push(", ").bind(&host.id).push(", ").bind(&host.run).push(", 1");
+    sql.bind(account).push(", ").bind(&host.id).push(", ").bind(&host.run).push(", ").bind(&host.run);
     LEASE.from_now(sql.push(", "), engine);
     sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, reads_packed = excluded.reads_packed, expires_at = excluded.expires_at WHERE ");
     LEASE.free_for(&mut sql, engine, ("lease.host", &host.id));

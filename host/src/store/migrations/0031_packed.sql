@@ -24,7 +24,8 @@ CREATE INDEX spool_plan ON spool (plan) WHERE plan IS NOT NULL;
 ALTER TABLE spool ADD COLUMN in_short BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX spool_history ON spool (ended_at) WHERE in_short = 0 AND packed IS NOT NULL;
 
--- How far the rows of before this step are packed: the last id that was looked at. A row here goes when all are.
+-- How far the rows of before this step are packed: the last id that was looked at. Of communications and results the start again when all are, since
+-- programs of before may go on writing such; a row of others goes then.
 CREATE TABLE packing (
     what TEXT NOT NULL PRIMARY KEY,
     done_to TEXT NOT NULL

@@ -34,9 +34,6 @@ CREATE TABLE communication_change (
 );
 CREATE INDEX communication_change_hour ON communication_change (hour);
 
--- 1: the host says what it changes. While one is there that does not, of an earlier version, nothing further is summed up.
-ALTER TABLE host ADD COLUMN says_changes BIGINT NOT NULL DEFAULT 0;
-
 -- What people look for first; few rows, so that hardly a mail pays for it.
 CREATE INDEX communication_trouble ON communication (id, status, priority, account) WHERE status IN ('warning', 'failed') OR priority >= 3;
 CREATE INDEX spool_ended ON spool (status, id) WHERE status IN ('rejected', 'dropped');
