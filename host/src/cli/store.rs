@@ -2,6 +2,7 @@
 
 use super::{CommandError, Context};
 use crate::store::compacting::{self, DatabaseSize};
+use crate::store::readers;
 use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::worker::WorkLock;
 use serde_json::json;
@@ -34,11 +35,15 @@ async fn compact(context: &Context) -> Result<(), CommandError> {
         )));
     };
     let before = compacting::size(store).await?;
+    if before.is_some() {
+        // Whoever works on a database of SQLite holds the lock; hosts that ended without a word are gone.
+        readers::forget_earlier_hosts(store).await?;
+    }
     let (begun, mut rows, mut waits) = (Instant::now(), 0, false);
     for what in OldRows::ALL {
         loop {
             match repacking::step(store, what).await? {
-                PackingStep::LookedAt(count) => rows += count,
+                PackingStep::Packed(count) => rows += count,
                 PackingStep::Done => break,
                 PackingStep::Waits if begun.elapsed() < JUST_UPGRADED => {
                     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -34,7 +34,7 @@ pub async fn tidy_cache(sandbox: Arc<LazySandbox>) {
 }
 
 /// Removes the files of jobs that are no more, or that another host has by now.
-pub async fn tidy_exports(spool: &Spool, host: &str) -> Result<(), StoreError> {
+async fn tidy_exports(spool: &Spool, host: &str) -> Result<(), StoreError> {
     let told = |error: &std::io::Error| tracing::warn!(%error, "files of jobs that are not kept any more could not be removed");
     let data = spool.data().to_owned();
     // Before the rows: a file that is begun meanwhile has a row by then.
@@ -63,39 +63,56 @@ const TOLD_EVERY: u64 = 20_000;
 /// So long is waited for a host of an earlier version to end; after that it is looked for when this is done again.
 const WAITED: Duration = Duration::from_secs(30);
 
-/// Packs the rows that versions before packing wrote, until that is done, `stop`, or a host of an earlier version goes on
-/// working, which could not read all of them.
-pub async fn repack(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+/// Packs what earlier versions wrote, removes what is old, and gives back the room that was theirs; gives the number of
+/// communications that were removed.
+pub async fn tidy(
+    (spool, host): (&Spool, &str),
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<u64, StoreError> {
     let give_up = Instant::now() + WAITED;
     for what in OldRows::ALL {
-        let (mut looked_at, mut told) = (0, 0);
-        while !stop.is_cancelled() {
-            match repacking::step(store, what).await? {
-                PackingStep::LookedAt(count) => looked_at += count,
-                PackingStep::Done => {
-                    if looked_at > 0 {
-                        tracing::info!(rows = looked_at, "the {} of earlier versions are packed", what.name());
-                    }
-                    break;
+        // What cannot be packed keeps nothing from being removed.
+        if let Err(error) = repack(spool.store(), what, give_up, stop).await {
+            tracing::warn!(%error, "the {} of earlier versions could not be packed; tried again in an hour", what.name());
+        }
+    }
+    let purged = purge(spool, settings).await?;
+    tidy_exports(spool, host).await?;
+    give_back(spool.store(), stop).await?;
+    Ok(purged)
+}
+
+/// Packs the rows of this kind that versions before packing wrote, until that is done, `stop`, or a host of an earlier
+/// version goes on working after `give_up`, which could not read all of them.
+async fn repack(store: &Store, what: OldRows, give_up: Instant, stop: &CancellationToken) -> Result<(), StoreError> {
+    let (mut packed, mut told) = (0, 0);
+    while !stop.is_cancelled() {
+        match repacking::step(store, what).await? {
+            PackingStep::Packed(count) => packed += count,
+            PackingStep::Done => {
+                if packed > 0 {
+                    tracing::info!(rows = packed, "the {} of earlier versions are packed", what.name());
                 }
-                PackingStep::Waits if Instant::now() < give_up => {
-                    tokio::select! {
-                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                        () = stop.cancelled() => {}
-                    }
-                }
-                PackingStep::Waits => {
-                    tracing::info!(
-                        "the {} of earlier versions stay as they are for now: a host of an earlier version, which could not read them, works on the database, or has not said within a day that it ended",
-                        what.name()
-                    );
-                    break;
+                break;
+            }
+            PackingStep::Waits if Instant::now() < give_up => {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => {}
                 }
             }
-            if looked_at - told >= TOLD_EVERY {
-                told = looked_at;
-                tracing::info!(rows = looked_at, "packing the {} of earlier versions", what.name());
+            PackingStep::Waits => {
+                tracing::info!(
+                    "the {} of earlier versions stay as they are for now: a host of an earlier version, which could not read them, works on the database, or has not said within a day that it ended",
+                    what.name()
+                );
+                break;
             }
+        }
+        if packed - told >= TOLD_EVERY {
+            told = packed;
+            tracing::info!(rows = packed, "packing the {} of earlier versions", what.name());
         }
     }
     Ok(())
@@ -103,7 +120,7 @@ pub async fn repack(store: &Store, stop: &CancellationToken) -> Result<(), Store
 
 /// Gives room of the database back that is free, in small steps, each as far from the next as it took four times over,
 /// until that is done or `stop`.
-pub async fn give_back(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn give_back(store: &Store, stop: &CancellationToken) -> Result<(), StoreError> {
     loop {
         let begun = Instant::now();
         if !compacting::give_back(store).await? {
@@ -167,6 +184,14 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
             break;
         }
     }
+    let oldest = before("successful").min(before("failed"));
+    loop {
+        let work =
+            spool.store().write(oldest, |before, connection| Box::pin(communications::purge_left(connection, *before)));
+        if work.await? < communications::PURGED_AT_ONCE {
+            break;
+        }
+    }
     // No row that was removed names them any more.
     spool.store().write(now(), |now, connection| Box::pin(plan_versions::purge(connection, *now))).await?;
     Ok(purged)
@@ -208,6 +233,19 @@ mod tests {
         settings.log_retention.insert("successful".to_owned(), 0);
         tokio::time::sleep(Duration::from_millis(2)).await;
         assert_eq!(purge(&spool, &settings).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_packed_keeps_nothing_from_being_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let mut record = Communication::start(CommunicationKind::Connection, "main", "imap").finish(false);
+        record.id = "00000000-0001-7000-8000-000000000000".into();
+        store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await.unwrap();
+        store.execute("DROP TABLE packing").await;
+        let settings = Settings { log_retention: [("successful".to_owned(), 1)].into(), ..Settings::default() };
+        assert_eq!(tidy((&spool, "host"), &settings, &CancellationToken::new()).await.unwrap(), 1);
     }
 
     #[tokio::test]

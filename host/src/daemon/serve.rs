@@ -209,11 +209,7 @@ impl Daemon {
             let sandbox = Arc::clone(live.sandbox());
             async move {
                 retention::tidy_cache(sandbox).await;
-                retention::repack(spool.store(), &ends).await?;
-                let purged = retention::purge(&spool, &setup.configuration.settings).await?;
-                retention::tidy_exports(&spool, &id).await?;
-                retention::give_back(spool.store(), &ends).await?;
-                Ok(purged)
+                retention::tidy((&spool, &id), &setup.configuration.settings, &ends).await
             }
         };
         let purging = tokio::spawn(purge(remove, all_ends.clone()));

@@ -9,12 +9,14 @@ mod place;
 mod summing;
 mod sums;
 mod time_span;
+mod written;
 
 pub use empty::save_empty;
 pub use list::{LogFilter, LogPage, LogSort, list, page};
 pub use overview::{AccountStatus, Overview, has_account_or_transport, overview};
 pub use place::LogPlace;
 pub use summing::Summing;
+pub(super) use written::lay_apart;
 
 use super::packing::{pack_entries, unpack_entries};
 use super::sql::{Sql, Value, pieces};
@@ -170,21 +172,14 @@ fn whole() -> Sql {
 
 fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     let mut record = CommunicationRecord { search: row.try_get(20)?, ..read(row)? };
+    if let Some(packed) = row.try_get::<Option<Vec<u8>>, _>(22)? {
+        unpack_entries(&mut record, &packed, row.try_get(23)?)?;
+    }
     let written: &str = row.try_get(21)?;
-    if written == APART {
-        if let Some(packed) = row.try_get::<Option<Vec<u8>>, _>(22)? {
-            unpack_entries(&mut record, &packed, row.try_get(23)?)?;
-        }
-    } else {
-        record.entries = read_written(written)?;
+    if written != APART {
+        written::add(&mut record, written)?;
     }
     Ok(record)
-}
-
-/// Reads entries as they were written before they lay apart.
-pub(super) fn read_written(entries: &str) -> Result<Vec<LogEntry>, StoreError> {
-    serde_json::from_str(entries)
-        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })
 }
 
 /// Whether there is a communication with this id.
@@ -298,8 +293,13 @@ pub async fn purge(
             "DELETE FROM {table} WHERE id IN (SELECT id FROM communication WHERE ((status IN ('successful', 'warning') AND id < "
         ));
         sql.bind(first_id(successful_before))
-            .push(") OR (status IN ('failed', 'processing') AND id < ")
-            .bind(first_id(failed_before));
+            .push(AND_LAST)
+            .bind(successful_before)
+            .push(")) OR (status IN ('failed', 'processing') AND id < ")
+            .bind(first_id(failed_before))
+            .push(AND_LAST)
+            .bind(failed_before)
+            .push(")");
         // Nothing younger is looked at.
         sql.push(")) AND id < ").bind(first_id(successful_before.max(failed_before)));
         sql.push(" ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
@@ -313,6 +313,24 @@ pub async fn purge(
     let summing_to = sums::progress(connection).await?.summing_to;
     sums::mark(connection, ids.iter().copied(), summing_to).await?;
     Ok(ids.len() as u64)
+}
+
+/// A row of empty fetches is as old as the last of them.
+const AND_LAST: &str = " AND (last_at IS NULL OR last_at < ";
+
+/// Removes entries, and what filters had to do, of communications that are gone and started before this time: programs
+/// of before that removed them knew nothing of these. Gives their number; if that is [`PURGED_AT_ONCE`] or above, there
+/// may be more.
+pub async fn purge_left(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for table in ["communication_filter", "communication_entries"] {
+        let mut sql = Sql::new(format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} AS kept WHERE id < "));
+        sql.bind(first_id(before));
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM communication WHERE communication.id = kept.id)");
+        sql.push(" ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")");
+        removed += sql.execute(connection).await?;
+    }
+    Ok(removed)
 }
 
 /// The communications of an article, oldest first.
@@ -342,7 +360,7 @@ pub async fn of_ticket(
 mod tests {
     use super::*;
     use crate::commlog::Communication;
-    use crate::store::{Location, Store};
+    use crate::store::{Location, Store, WriteWork};
 
     async fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
@@ -425,6 +443,29 @@ mod tests {
         };
         assert_eq!(status(now() - SENT_WITHIN).await, CommunicationStatus::Processing);
         assert_eq!(status(now() + 1_000).await, CommunicationStatus::Failed);
+    }
+
+    #[tokio::test]
+    async fn what_a_program_of_before_left_of_communications_that_it_removed_goes_too() {
+        let (_folder, store) = store().await;
+        let mut records = Vec::new();
+        for number in 0..4 {
+            let mut message = Communication::start(CommunicationKind::Message, "main", "imap").finish(false);
+            message.id = format!("00000000-000{number}-7000-8000-000000000000");
+            message.filters = vec!["a".to_owned()];
+            records.push(message);
+        }
+        keep_all(&store, records).await;
+        store.execute("DELETE FROM communication WHERE id < '00000000-0001-8' OR id > '00000000-0003'").await;
+        let left: WriteWork<i64, u64> = |before, connection| Box::pin(purge_left(connection, *before));
+        assert_eq!(store.write(3, left).await.unwrap(), 4, "entries and filters of two; the last one is too young");
+        assert_eq!(store.write(3, left).await.unwrap(), 0);
+        for table in ["communication_entries", "communication_filter"] {
+            let mut sql = Sql::new(format!("SELECT id FROM {table} ORDER BY id"));
+            let rows = sql.all(&mut store.read().await.unwrap()).await.unwrap();
+            let kept: Vec<String> = rows.iter().map(|row| row.get::<String, _>(0)[..13].to_owned()).collect();
+            assert_eq!(kept, ["00000000-0002", "00000000-0003"], "{table}");
+        }
     }
 
     #[tokio::test]

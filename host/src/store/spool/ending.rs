@@ -73,7 +73,7 @@ pub async fn end_all(connection: &mut AnyConnection, endings: &[MessageEnding]) 
             ]
         });
         let mut sql = Sql::new(
-            "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = NULL, packed = ended.column5, plan = NULLIF(ended.column6, ",
+            "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = NULL, in_short = 0, packed = ended.column5, plan = NULLIF(ended.column6, ",
         );
         sql.bind(NO_PLAN).push("), ended_at = ").bind(now).push(" FROM (VALUES ").tuples(rows).push(") AS ended");
         sql.push(" WHERE spool.id = ended.column1 AND spool.claim = ended.column2 AND spool.status = 'claimed'");
@@ -200,7 +200,7 @@ pub async fn set_result(
     result: &MessageResult,
     told: &CommunicationRecord,
 ) -> Result<(), StoreError> {
-    let mut sql = Sql::new("UPDATE spool SET result = NULL, plan = NULL, packed = ");
+    let mut sql = Sql::new("UPDATE spool SET result = NULL, plan = NULL, in_short = 0, packed = ");
     sql.bind(pack_result(result, None)?).push(" WHERE id = ").bind(id).execute(connection).await?;
     communications::save(connection, told).await
 }
@@ -306,8 +306,10 @@ pub async fn shorten_results(connection: &mut AnyConnection, before: i64) -> Res
     for piece in pieces(&shortened) {
         let mut sql = Sql::new("UPDATE spool SET in_short = 1, plan = NULL, packed = shortened.column2 FROM (VALUES ");
         sql.tuples(piece.iter().map(|(id, packed)| -> [Value; 2] { [(*id).into(), packed.clone().into()] }));
-        sql.push(") AS shortened WHERE spool.id = shortened.column1 AND spool.in_short = 0 AND spool.status IN ('filed', 'rejected', 'ignored', 'dropped')");
-        sql.execute(connection).await?;
+        sql.push(") AS shortened WHERE spool.id = shortened.column1 AND spool.in_short = 0");
+        sql.push(" AND spool.status IN ('filed', 'rejected', 'ignored', 'dropped')");
+        // Others may have released it meanwhile, and it may have ended again.
+        sql.push(" AND spool.ended_at < ").bind(before).execute(connection).await?;
     }
     Ok(rows.len())
 }

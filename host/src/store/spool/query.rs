@@ -112,26 +112,36 @@ async fn read_all(
     rows: &[AnyRow],
     detail: Detail,
 ) -> Result<Vec<SpoolMessage>, StoreError> {
-    let stored = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let stored = rows.iter().map(|row| read(row, detail)).collect::<Result<Vec<_>, _>>()?;
     let numbers = stored.iter().filter_map(|stored| stored.chain).map(|(number, _)| number);
     let plans = plan_versions::find(connection, numbers).await?;
     Ok(stored.into_iter().map(|stored| stored.complete(&plans, detail)).collect())
 }
 
-fn read(row: &AnyRow) -> Result<StoredMessage, StoreError> {
+fn read(row: &AnyRow, detail: Detail) -> Result<StoredMessage, StoreError> {
     let (plan, written): (Option<i64>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
     let packed: Option<Vec<u8>> = row.try_get(11)?;
-    let (result, length) = match (written, packed) {
-        (Some(text), _) => (Some(StoredResult { result: read_written(text)?, ran: None }), text.len()),
-        (None, Some(packed)) => (Some(unpack_result(&packed)?), unpacked_length(&packed).unwrap_or_default()),
-        (None, None) => (None, 0),
+    let status = read_status(row, 3)?;
+    let length = match (written, &packed) {
+        (Some(text), _) => text.len(),
+        (None, Some(packed)) => unpacked_length(packed).unwrap_or_default(),
+        (None, None) => 0,
+    };
+    // A program of before that released a message left what is packed as it was.
+    let is_under_way = matches!(status, SpoolStatus::Waiting | SpoolStatus::Claimed);
+    let is_left_out = is_under_way || (detail == Detail::Listed && length > LISTED_RESULT);
+    let result = match (written, packed) {
+        _ if is_left_out => None,
+        (Some(text), _) => Some(StoredResult { result: read_written(text)?, ran: None }),
+        (None, Some(packed)) => Some(unpack_result(&packed)?),
+        (None, None) => None,
     };
     let chain = plan.zip(result.as_ref().and_then(|stored| stored.ran));
     let message = SpoolMessage {
         id: row.try_get(0)?,
         account: row.try_get(1)?,
         source: row.try_get(2)?,
-        status: read_status(row, 3)?,
+        status,
         received_at: row.try_get(4)?,
         ended_at: row.try_get(5)?,
         size: row.try_get(6)?,
@@ -209,13 +219,12 @@ async fn list_part(
 }
 
 /// The messages that something became of, the last to arrive first. Their results have those filters alone that did
-/// something.
+/// something; what is too long for a list is left out.
 pub async fn latest(connection: &mut AnyConnection, limit: i64) -> Result<Vec<SpoolMessage>, StoreError> {
-    let mut sql = Sql::new(format!(
-        "SELECT {COLUMNS} FROM spool WHERE packed IS NOT NULL OR result IS NOT NULL ORDER BY id DESC LIMIT "
-    ));
-    let rows = sql.bind(limit).all(connection).await?;
-    rows.iter().map(|row| Ok(read(row)?.message)).collect()
+    let mut sql = Sql::new(format!("SELECT {} FROM spool WHERE ", listed_columns()));
+    sql.push("(packed IS NOT NULL OR result IS NOT NULL) AND status NOT IN ('waiting', 'claimed') ORDER BY id DESC");
+    let rows = sql.push(" LIMIT ").bind(limit).all(connection).await?;
+    rows.iter().map(|row| Ok(read(row, Detail::Listed)?.message)).collect()
 }
 
 /// One message.
@@ -332,5 +341,11 @@ mod tests {
         assert_eq!(listed.iter().map(|message| message.result.is_some()).collect::<Vec<_>>(), [true, false]);
         let shown = show(&mut connection, listed[1].id).await.unwrap().unwrap();
         assert_eq!(shown.result.unwrap().warnings[0].len(), LISTED_RESULT);
+        // It says that it has 2 MiB written out, and is not read: nothing would come of that.
+        store.execute("UPDATE spool SET result = NULL, packed = x'018080800100'").await;
+        let listed = list(&mut connection, &MessageFilter { limit: 9, ..MessageFilter::default() }).await.unwrap();
+        assert_eq!(listed.iter().filter(|message| message.result.is_some()).count(), 0);
+        assert_eq!(latest(&mut connection, 9).await.unwrap().len(), 2);
+        assert!(show(&mut connection, listed[0].id).await.is_err());
     }
 }
