@@ -1,8 +1,8 @@
 //! Fetches that brought nothing and met nothing worth telling: one row for each account and day.
 
 use super::{sums, write_all};
-use crate::store::StoreError;
 use crate::store::sql::Sql;
+use crate::store::{Engine, StoreError};
 use postigo_model::communication::CommunicationRecord;
 use sqlx::{AnyConnection, Row};
 
@@ -21,7 +21,11 @@ pub async fn save_empty(connection: &mut AnyConnection, record: &CommunicationRe
         None => None,
     };
     if known.is_some() {
-        // It was written while it ran.
+        // It was written while it ran. A write of that kind may be under way still, which is waited for by writing the
+        // same row; on SQLite one writes at a time.
+        if Engine::of(connection) == Engine::Postgres {
+            write_all(connection, std::slice::from_ref(record)).await?;
+        }
         for table in ["communication_entries", "communication"] {
             Sql::new(format!("DELETE FROM {table} WHERE id = ")).bind(&record.id).execute(connection).await?;
         }
@@ -44,8 +48,8 @@ pub async fn save_empty(connection: &mut AnyConnection, record: &CommunicationRe
 mod tests {
     use super::*;
     use crate::commlog::Communication;
-    use crate::store::communications::{LogFilter, list, overview, save_all, show};
-    use crate::store::{Location, Store};
+    use crate::store::communications::{LogFilter, list, overview, purge, save_all, show};
+    use crate::store::{Location, Store, WriteWork};
     use postigo_model::communication::{CommunicationKind, CommunicationStatus, EmptyFetches, LogEntry, Priority};
     use postigo_model::timestamp::now;
 
@@ -107,5 +111,13 @@ mod tests {
         end(fetch(minutes(66))).await;
         let told = status().await.accounts.remove("main").unwrap();
         assert_eq!((told.status, told.last, told.communications), (CommunicationStatus::Successful, minutes(66), 62));
+        // Their row is as old as the last of them.
+        let purged = async |before: i64| {
+            let work: WriteWork<i64, u64> = |before, connection| Box::pin(purge(connection, *before, *before));
+            store.write(before, work).await.unwrap()
+        };
+        assert_eq!(purged(minutes(66)).await, 1, "the failed one");
+        assert_eq!(status().await.accounts["main"].communications, 61);
+        assert_eq!(purged(minutes(66) + 1).await, 1);
     }
 }
