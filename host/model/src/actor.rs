@@ -1,6 +1,6 @@
 //! Who changes something: noted beside every change, in its row.
 
-use crate::text::beginning;
+use crate::text::{beginning, is_obeyed};
 use std::fmt;
 
 /// A name has so many bytes at most where it is noted, enough for any token's; what follows is left out.
@@ -61,9 +61,9 @@ impl fmt::Display for Actor {
     }
 }
 
-/// A name as it is noted: in one line, and bounded.
+/// A name as it is noted: in one line, bounded, and with nothing that turns the line around.
 fn noted(name: &str) -> String {
-    beginning(name, LONGEST_NAME).replace(char::is_control, "?")
+    beginning(name, LONGEST_NAME).replace(is_obeyed, "?")
 }
 
 #[cfg(test)]
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn an_actor_is_noted_in_one_line_that_is_bounded() {
-        let actor = Actor::Token { id: 3, name: format!("a\nb\u{1b}{}", "x".repeat(5_000)) };
+        let actor = Actor::Token { id: 3, name: format!("a\nb\u{1b}\u{202e}{}", "x".repeat(5_000)) };
         let noted = actor.to_string();
-        assert!(noted.starts_with("token 3 (a?b?xxx") && noted.len() < 830, "{noted}");
+        assert!(noted.starts_with("token 3 (a?b??xxx") && noted.len() < 830, "{noted}");
         let anna = Actor::CommandLine { user: "anna".into() };
         assert_eq!((anna.to_string().as_str(), anna.way()), ("command line (anna)", "command-line"));
         let file = anna.by_file();

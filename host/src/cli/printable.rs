@@ -1,18 +1,9 @@
 //! Texts of strangers on a terminal: what would command it, or turn its lines around, is shown instead of obeyed.
 
+use postigo_model::text::is_obeyed;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
-
-/// Whether a terminal obeys the character instead of showing it: control characters, those that embed, override and
-/// isolate writing directions (Unicode Standard Annex 9, section 2), line and paragraph separators, and the invisible
-/// tags and annotations. The marks that right-to-left text needs (U+200E, U+200F, U+061C) turn nothing around and stay.
-pub fn is_obeyed(character: char) -> bool {
-    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let breaks = matches!(character, '\u{2028}' | '\u{2029}');
-    let hides = matches!(character, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    character.is_control() || turns || breaks || hides
-}
 
 /// One line of text with `?` for every character that a terminal would obey.
 pub fn one_line(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! The rows of API tokens. What a token is, and who may do what, is said above.
 
-use super::{Store, StoreError};
+use super::sql::{Sql, Value};
+use super::{Engine, Store, StoreError, counters};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -56,16 +57,45 @@ pub async fn insert_token(store: &Store, new: NewAccessToken) -> Result<i64, Sto
 }
 
 async fn insert(new: &NewAccessToken, connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let row =
-        sqlx::query("INSERT INTO access_token (name, digest, role, created_at, created_by) VALUES ($1, $2, $3, $4, $5) RETURNING id")
-            .bind(&new.name)
-            .bind(&new.digest)
-            .bind(&new.role)
-            .bind(new.created_at)
-            .bind(&new.created_by)
-            .fetch_one(connection)
-            .await?;
-    Ok(row.try_get("id")?)
+    let id = next_id(connection).await?;
+    let mut values: Vec<Value> = vec![
+        (&new.name).into(),
+        (&new.digest).into(),
+        (&new.role).into(),
+        new.created_at.into(),
+        (&new.created_by).into(),
+    ];
+    values.extend(id.map(Value::from));
+    let mut sql = Sql::new("INSERT INTO access_token (name, digest, role, created_at, created_by");
+    sql.push(if id.is_some() { ", id) VALUES " } else { ") VALUES " }).list(values).push(" RETURNING id");
+    Ok(sql.one(connection).await?.try_get("id")?)
+}
+
+/// The counter behind the ids of tokens.
+const IDS: &str = "access_token";
+
+/// The id of the next token, which no token ever had, for what a deleted one did goes on naming it; none where the
+/// database sees to that by itself, as PostgreSQL's sequences do.
+async fn next_id(connection: &mut AnyConnection) -> Result<Option<i64>, StoreError> {
+    if !keep_ids(connection).await? {
+        return Ok(None);
+    }
+    Ok(Some(i64::try_from(counters::advance(connection, IDS, 1).await?).unwrap_or(i64::MAX)))
+}
+
+/// Brings the counter of ids to the highest that there is, where there is such a counter.
+async fn keep_ids(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    if Engine::of(connection) == Engine::Postgres {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO ticket_counter (scope, value) SELECT $1, COALESCE(MAX(id), 0) FROM access_token WHERE 0 = 0 \
+         ON CONFLICT (scope) DO UPDATE SET value = MAX(ticket_counter.value, excluded.value)",
+    )
+    .bind(IDS)
+    .execute(connection)
+    .await?;
+    Ok(true)
 }
 
 /// The token of this digest. Looking up by digest leaks nothing by its timing: who could steer the digest bit by bit
@@ -105,6 +135,7 @@ pub async fn delete_token(store: &Store, id: i64) -> Result<bool, StoreError> {
     store
         .write(id, |id, connection| {
             Box::pin(async move {
+                keep_ids(connection).await?;
                 let done = sqlx::query("DELETE FROM access_token WHERE id = $1").bind(*id).execute(connection).await?;
                 Ok(done.rows_affected() > 0)
             })
@@ -131,4 +162,34 @@ pub async fn note_token_use(store: &Store, id: i64, now: i64) -> Result<(), Stor
             })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fresh_store::fresh;
+
+    async fn token(store: &Store, name: &str) -> i64 {
+        let new = NewAccessToken {
+            name: name.to_owned(),
+            digest: name.to_owned(),
+            role: "reader".to_owned(),
+            created_at: 1,
+            created_by: "daemon".to_owned(),
+        };
+        insert_token(store, new).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_token_gets_the_id_of_one_that_was_deleted() {
+        let (_folder, store, _key) = fresh().await;
+        let first = token(&store, "a").await;
+        // As in a database of before there was a counter.
+        store.execute("DELETE FROM ticket_counter".to_owned()).await;
+        assert!(delete_token(&store, first).await.unwrap());
+        let second = token(&store, "b").await;
+        assert!(second > first, "{second}");
+        assert!(delete_token(&store, second).await.unwrap());
+        assert!(token(&store, "c").await > second);
+    }
 }
