@@ -39,6 +39,7 @@ pub mod plan_versions;
 pub mod readers;
 pub mod repacking;
 mod respelling;
+mod snapshot;
 pub mod spool;
 pub mod sql;
 pub mod tickets;

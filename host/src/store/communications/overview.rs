@@ -5,6 +5,7 @@ use super::sums;
 use super::time_span::started;
 use crate::store::StoreError;
 use crate::store::broken_tasks::{self, BrokenTask};
+use crate::store::snapshot::snapshot;
 use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction};
 use sqlx::AnyConnection;
 use std::collections::{BTreeMap, HashMap};
@@ -89,7 +90,7 @@ async fn figures(
     since: Option<i64>,
     until: Option<i64>,
 ) -> Result<HashMap<Group, Figures>, StoreError> {
-    let mut snapshot = sums::snapshot(connection).await?;
+    let mut snapshot = snapshot(connection).await?;
     let mut found = sums::between(&mut snapshot, since, until).await?;
     found.extend(empty_fetches(&mut snapshot, since, until).await?);
     snapshot.rollback().await?;

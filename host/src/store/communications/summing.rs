@@ -14,8 +14,9 @@
 //! on for a while after its row is gone, there are no sums: they begin anew after it.
 
 use super::figures::{Figures, Group, counted};
-use super::sums::{DAY, HOUR, Progress, beginning, progress, snapshot, summed};
+use super::sums::{DAY, HOUR, Progress, beginning, progress, summed};
 use super::time_span::{first_id, started};
+use crate::store::snapshot::snapshot;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, Store, StoreError, WriteWork, readers};
 use sqlx::{AnyConnection, Row};

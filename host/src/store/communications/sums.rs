@@ -7,9 +7,9 @@
 
 use super::figures::{self, Figures, GROUP, Group};
 use super::time_span::started;
+use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{Engine, StoreError};
-use sqlx::{Any, AnyConnection, Connection, Row, Transaction};
+use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
 
 /// In milliseconds.
@@ -58,15 +58,6 @@ pub async fn mark<'i>(
         sql.tuples(piece.iter().map(|hour| -> [Value; 1] { [(*hour).into()] })).execute(connection).await?;
     }
     Ok(())
-}
-
-/// A transaction in which everything that is read is of one instant.
-pub async fn snapshot(connection: &mut AnyConnection) -> Result<Transaction<'_, Any>, StoreError> {
-    let mut snapshot = connection.begin().await?;
-    if Engine::of(&snapshot) == Engine::Postgres {
-        Sql::new("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut snapshot).await?;
-    }
-    Ok(snapshot)
 }
 
 /// A span of time, milliseconds since the epoch; without an end where `until` is none.
