@@ -54,6 +54,12 @@ impl Gate {
         &self.folder
     }
 
+    /// Where its database is, as sqlx names it; the embedded one is there from the first command on.
+    pub fn database_url(&self) -> String {
+        let embedded = || format!("sqlite://{}/postigo.db", self.folder().display());
+        self.database.clone().unwrap_or_else(embedded)
+    }
+
     /// The binary with the options that name its folder and database.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());

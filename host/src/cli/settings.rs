@@ -1,7 +1,7 @@
 //! `settings`: the general settings, and their versions. They are changed by the configuration file or over REST.
 
 use super::output::lines;
-use super::versions::{self, ComparedNumbers, RestoreOptions, VersionError, VersionList};
+use super::versions::{self, ComparedNumbers, ForgottenVersions, RestoreOptions, VersionError, VersionList};
 use super::{CommandError, Context};
 use crate::service::settings;
 use crate::service::versions::VersionedThing;
@@ -23,6 +23,8 @@ pub enum Command {
     Compare(ComparedNumbers),
     /// Make them what they were by a version; the rules hold
     Restore(RestoreOptions),
+    /// Have versions forget what they were; who changed them, and when, stays
+    ForgetVersions(ForgottenVersions),
 }
 
 impl Command {
@@ -32,6 +34,7 @@ impl Command {
             Self::Show { version: Some(number) } => versions::show(&VersionedThing::settings(), number, context).await,
             Self::Versions(list) => list.run(&VersionedThing::settings(), context).await,
             Self::Compare(numbers) => numbers.run(&VersionedThing::settings(), context).await,
+            Self::ForgetVersions(forgotten) => forgotten.run(&VersionedThing::settings(), context).await,
             Self::Restore(restore) => return restore.of_settings(context).await,
         };
         done.map_err(|error| match error {

@@ -53,6 +53,22 @@ pub enum VersionCommand {
         #[arg(value_name = "KEY=VALUE")]
         keys: Vec<KeyValue>,
     },
+    /// Have versions of one forget what it was, such as a password that somebody wrote where none belongs; who changed it,
+    /// and when, stays
+    ForgetVersions {
+        #[command(flatten)]
+        thing: NamedThing,
+        #[command(flatten)]
+        wish: ForgottenVersions,
+    },
+}
+
+/// Which versions are to forget what a thing was.
+#[derive(Debug, clap::Args)]
+pub struct ForgottenVersions {
+    /// The version [default: all by which it was otherwise than it is now]
+    #[arg(value_name = "N")]
+    number: Option<i64>,
 }
 
 /// How many versions are listed.
@@ -115,6 +131,7 @@ impl VersionCommand {
             Self::Versions { thing, wish } => wish.run(&VersionedThing::of::<K>(&thing.name), context).await,
             Self::Compare { thing, numbers } => numbers.run(&VersionedThing::of::<K>(&thing.name), context).await,
             Self::Restore { thing, wish, keys } => return wish.of_thing::<K>(&thing.name, &keys, context).await,
+            Self::ForgetVersions { thing, wish } => wish.run(&VersionedThing::of::<K>(&thing.name), context).await,
         }
         .map_err(told_of::<K>)
     }
@@ -126,6 +143,7 @@ impl VersionCommand {
             Self::Versions { thing, wish } => wish.run(&of(&thing.name), context).await,
             Self::Compare { thing, numbers } => numbers.run(&of(&thing.name), context).await,
             Self::Restore { thing, wish, keys } => return wish.of_customer(&thing.name, &keys, context).await,
+            Self::ForgetVersions { thing, wish } => wish.run(&of(&thing.name), context).await,
         }
         .map_err(told_of::<CustomerUser>)
     }
@@ -174,17 +192,31 @@ impl VersionList {
     }
 }
 
+impl ForgottenVersions {
+    /// Has them forget.
+    pub async fn run(&self, thing: &VersionedThing, context: &Context) -> Result<(), VersionError> {
+        let count = versions::forget(context.store().await?, thing, self.number, context.actor()).await?;
+        context.output().document(&json!({ "forgotten": count }), || match count {
+            0 => "No version told of it what it is not now.\n".to_owned(),
+            1 => "1 version has forgotten what it was.\n".to_owned(),
+            count => format!("{count} versions have forgotten what it was.\n"),
+        });
+        Ok(())
+    }
+}
+
 /// What a version's change did, in a few words.
 fn what(version: &Value) -> String {
     let (keys, secrets) = (word(version, "keys"), word(version, "secrets"));
-    match version["act"].as_str().unwrap_or_default() {
+    let said = match version["act"].as_str().unwrap_or_default() {
         "found" => "as it was found".to_owned(),
         "deleted" => "deleted".to_owned(),
         act => {
             let keys = [keys, secrets].into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>().join(", ");
             if keys.is_empty() { act.to_owned() } else { format!("{act}: {keys}") }
         }
-    }
+    };
+    if version["forgotten"] == json!(true) { format!("{said} (what it was is forgotten)") } else { said }
 }
 
 /// Shows a version of a thing.
@@ -255,7 +287,7 @@ impl RestoreOptions {
         let editor = Editor { is_trial: self.check, ..context.editor().await? };
         let saved = versions::restore::<K>(editor, name, self.number, give, |_| Ok(())).await.map_err(told::<K>)?;
         let title = format!("The {} {name:?}", configured::what::<K>());
-        self.tell(&title, &saved.value, &saved.warnings, context);
+        self.tell(&title, !given.is_empty(), &saved.value, &saved.warnings, context);
         Ok(())
     }
 
@@ -266,7 +298,7 @@ impl RestoreOptions {
         let place = CustomerPlace { is_trial: self.check, ..context.customer_place().await? };
         let restored = versions::restore_customer(place, login, self.number, give).await;
         let (_, restoration) = restored.map_err(told::<CustomerUser>)?;
-        self.tell(&format!("The customer user {login:?}"), &restoration, &[], context);
+        self.tell(&format!("The customer user {login:?}"), !given.is_empty(), &restoration, &[], context);
         Ok(())
     }
 
@@ -274,22 +306,26 @@ impl RestoreOptions {
     pub async fn of_settings(&self, context: &Context) -> Result<(), CommandError> {
         let editor = Editor { is_trial: self.check, ..context.editor().await? };
         let saved = versions::restore_settings(editor, self.number, &Object::new()).await?;
-        self.tell("What is set", &saved.value, &saved.warnings, context);
+        self.tell("What is set", false, &saved.value, &saved.warnings, context);
         Ok(())
     }
 
-    /// Tells what a restoration changed, or would change.
-    fn tell(&self, title: &str, restoration: &Restoration, warnings: &[Breach], context: &Context) {
+    /// Tells what a restoration changed, or would change; `gave` tells whether keys were to be otherwise.
+    fn tell(&self, title: &str, gave: bool, restoration: &Restoration, warnings: &[Breach], context: &Context) {
         let Self { number, check } = self;
-        let Restoration { is_new, differences } = restoration;
-        let document = json!({ "restored": number, "checked": check, "new": is_new, "differences": differences });
+        let Restoration { is_new, differences, secrets } = restoration;
+        let document = json!({
+            "restored": number, "checked": check, "new": is_new, "differences": differences, "secrets": secrets
+        });
         context.output().document(&with_warnings(document, warnings), || {
-            let said = match (differences.is_empty(), check) {
-                (true, _) => format!("{title} is as in version {number} already.\n"),
-                (false, true) => format!("Only checked. {title} would be as in version {number}:\n"),
-                (false, false) => format!("{title} is as in version {number} again:\n"),
+            let given = if gave { ", but for what was given" } else { "" };
+            let said = match (restoration.is_change(), check) {
+                (false, _) if gave => format!("{title} is as in version {number} with what was given already.\n"),
+                (false, _) => format!("{title} is as in version {number} already.\n"),
+                (true, true) => format!("Only checked. {title} would be as in version {number}{given}:\n"),
+                (true, false) => format!("{title} is as in version {number} again{given}:\n"),
             };
-            said + &told_differences(differences, &[])
+            said + &told_differences(differences, secrets)
         });
         tell_warnings(warnings, context);
     }

@@ -6,7 +6,8 @@ use crate::jobs::exports;
 use crate::spool::Spool;
 use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::store::{
-    Store, StoreError, broken_tasks, communications, compacting, idempotency, jobs, outgoing, plan_versions,
+    Store, StoreError, broken_tasks, communications, compacting, configured_versions, idempotency, jobs, outgoing,
+    plan_versions,
 };
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
@@ -21,6 +22,9 @@ const NAMES_KEPT: i64 = 7 * 86_400_000;
 
 /// What broke at a host that is gone is told of for so long, in milliseconds.
 const BROKEN_KEPT: i64 = 7 * 86_400_000;
+
+/// What versions tell of a thing is kept so long after it was deleted, in milliseconds.
+const DELETED_KEPT: i64 = 365 * 86_400_000;
 
 /// Deletes what of the sandbox's cache nobody used for long.
 pub async fn tidy_cache(sandbox: Arc<LazySandbox>) {
@@ -172,6 +176,7 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         .store()
         .write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before)))
         .await?;
+    configured_versions::purge_deleted(spool.store(), now().saturating_sub(DELETED_KEPT)).await?;
     let mut purged = 0;
     loop {
         let times = (before("successful"), before("failed"));

@@ -167,13 +167,18 @@ pub async fn answer_thing<K: LoadedKind, T>(
     mut more: Object,
     status: StatusCode,
 ) -> Response {
+    attribute::<K>(state, name, &mut more).await;
+    answer_with(state, saved, saved.object::<K>(name), more, status).await
+}
+
+/// Adds to what is told beside a thing who made and changed it.
+pub async fn attribute<K: LoadedKind>(state: &ApiState, name: &str, more: &mut Object) {
     let kept = service::kept_name::<K>(name);
     match Attributed::of(&state.store, K::KIND, Some(&[&kept])).await {
-        Ok(attributed) => attributed.add_to(&kept, &mut more),
-        // It is saved all the same.
-        Err(error) => tracing::warn!(%error, "who made and changed what was saved could not be read"),
+        Ok(attributed) => attributed.add_to(&kept, more),
+        // What is told of it is right all the same.
+        Err(error) => tracing::warn!(%error, "who made and changed a thing could not be read for an answer"),
     }
-    answer_with(state, saved, saved.object::<K>(name), more, status).await
 }
 
 /// Answers with what was saved, and what of it is worth a second look, as soon as all hosts work by it; else with 202,
@@ -193,16 +198,27 @@ pub async fn answer_with<T>(
     let not_yet = in_force::take_up(&state.live).await;
     // Of the thing itself, as it is shown from now on.
     let tag = etag(&object);
-    object.extend(more);
-    if !saved.warnings.is_empty() {
-        let warnings: Vec<PlacedMistake> = saved.warnings.iter().map(refused::warning).collect();
-        object.insert(WARNINGS.to_owned(), json!(warnings));
-    }
+    add_notes(&mut object, saved, more);
     if !not_yet.is_nobody() {
         object.insert(BEHIND.to_owned(), json!(not_yet.hosts));
         status = StatusCode::ACCEPTED;
     }
     (status, [(header::ETAG, tag)], axum::Json(object)).into_response()
+}
+
+/// Answers with what a change was tried to make, and what of it is worth a second look: nothing is in force by it, and
+/// what has a tag is what is stored.
+pub fn answer_tried<T>(saved: &SavedChange<T>, mut object: Object, more: Object) -> Response {
+    add_notes(&mut object, saved, more);
+    (StatusCode::OK, axum::Json(object)).into_response()
+}
+
+fn add_notes<T>(object: &mut Object, saved: &SavedChange<T>, more: Object) {
+    object.extend(more);
+    if !saved.warnings.is_empty() {
+        let warnings: Vec<PlacedMistake> = saved.warnings.iter().map(refused::warning).collect();
+        object.insert(WARNINGS.to_owned(), json!(warnings));
+    }
 }
 
 /// Takes out of a body what only answers have: what is told of a change, and who made and changed the thing.

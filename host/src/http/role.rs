@@ -65,7 +65,10 @@ impl RulesOfKinds {
         let versions = format!("{one}/versions");
         for (method, path, roles) in [
             (Method::GET, versions.clone(), ANY),
-            (Method::GET, format!("{versions}/{{number}}"), ANY),
+            (Method::DELETE, versions.clone(), ADMINS),
+            // What somebody changed may have been something that not everybody was to see.
+            (Method::GET, format!("{versions}/{{number}}"), about.editors),
+            (Method::DELETE, format!("{versions}/{{number}}"), ADMINS),
             (Method::POST, format!("{versions}/{{number}}/restore"), about.editors),
         ] {
             self.0.push(RoleRule { method, path: Cow::Owned(path), roles });
@@ -105,7 +108,9 @@ const OTHER_RULES: &[RoleRule] = &[
     rule(Method::GET, "/settings", ANY),
     rule(Method::PATCH, "/settings", ADMINS),
     rule(Method::GET, "/settings/versions", ANY),
-    rule(Method::GET, "/settings/versions/{number}", ANY),
+    rule(Method::DELETE, "/settings/versions", ADMINS),
+    rule(Method::GET, "/settings/versions/{number}", ADMINS),
+    rule(Method::DELETE, "/settings/versions/{number}", ADMINS),
     rule(Method::POST, "/settings/versions/{number}/restore", ADMINS),
     rule(Method::GET, "/tickets", ANY),
     rule(Method::POST, "/tickets", AGENTS),

@@ -6,7 +6,7 @@ use super::body::Json;
 use super::configured::{self, check_match, editor, named, without_notes, without_shown};
 use super::customer_users;
 use super::page::{Page, PageQuery};
-use super::problem::{PlacedMistake, Problem};
+use super::problem::{PlacedMistake, Problem, no_content};
 use super::query::Query;
 use super::version_paths::{RestoreQuery, paths};
 use crate::service::configured::{Editor, GivenKeys, Object};
@@ -37,7 +37,10 @@ pub fn routes_of_kinds() -> Router<ApiState> {
 
 /// The routes of the general settings.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_settings)).routes(routes!(show_settings)).routes(routes!(restore_settings))
+    OpenApiRouter::new()
+        .routes(routes!(list_settings, forget_settings))
+        .routes(routes!(show_settings, forget_settings_version))
+        .routes(routes!(restore_settings))
 }
 
 struct Routes(Router<ApiState>);
@@ -46,7 +49,10 @@ impl Routes {
     fn add<K: ConfiguredKind>(&mut self, parameter: &str, restore: axum::routing::MethodRouter<ApiState>) {
         let [all, one, again] = paths::<K>(parameter);
         let routes = std::mem::take(&mut self.0);
-        self.0 = routes.route(&all, get(list::<K>)).route(&one, get(show::<K>)).route(&again, restore);
+        self.0 = routes
+            .route(&all, get(list::<K>).delete(forget::<K>))
+            .route(&one, get(show::<K>).delete(forget_one::<K>))
+            .route(&again, restore);
     }
 }
 
@@ -84,6 +90,32 @@ async fn show<K: ConfiguredKind>(
     Ok(axum::Json(versions::show(&state.store, &VersionedThing::of::<K>(&name), number).await?))
 }
 
+async fn forget<K: ConfiguredKind>(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    forgotten(&state, &caller, &VersionedThing::of::<K>(&name), None).await
+}
+
+async fn forget_one<K: ConfiguredKind>(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, i64)>,
+) -> Result<Response, Problem> {
+    forgotten(&state, &caller, &VersionedThing::of::<K>(&name), Some(number)).await
+}
+
+async fn forgotten(
+    state: &ApiState,
+    caller: &Caller,
+    thing: &VersionedThing,
+    number: Option<i64>,
+) -> Result<Response, Problem> {
+    versions::forget(&state.store, thing, number, &caller.actor()).await?;
+    Ok(no_content())
+}
+
 async fn restore<K: LoadedKind>(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
@@ -98,8 +130,13 @@ async fn restore<K: LoadedKind>(
     let give = |_: &K| GivenKeys { fields: given.clone(), problems: Vec::new() };
     let expect = |earlier: Option<&K>| check_match(&headers, earlier);
     let saved = versions::restore::<K>(editor, &name, number, give, expect).await?;
+    let mut more = differences(&saved.value);
+    if check {
+        configured::attribute::<K>(&state, &name, &mut more).await;
+        return Ok(configured::answer_tried(&saved, saved.object::<K>(&name), more));
+    }
     let status = status(&saved.value, check);
-    Ok(configured::answer_thing::<K, _>(&state, &saved, &name, differences(&saved.value), status).await)
+    Ok(configured::answer_thing::<K, _>(&state, &saved, &name, more, status).await)
 }
 
 /// What differs, as it is told beside a thing.
@@ -175,6 +212,30 @@ async fn restore_settings(
     let editor = Editor { is_trial: check, ..editor(&state, &caller, &actor) };
     let saved = versions::restore_settings(editor, number, &fields).await?;
     let shown = settings::show(&saved.configuration);
+    if check {
+        return Ok(configured::answer_tried(&saved, shown, differences(&saved.value)));
+    }
     let status = status(&saved.value, check);
     Ok(configured::answer_with(&state, &saved, shown, differences(&saved.value), status).await)
+}
+
+/// Has the versions of the settings forget what they were, wherever that is not what they are now; who changed them, and
+/// when, stays.
+#[utoipa::path(delete, path = "/settings/versions", tag = TAG, responses((status = 204, description = "Forgotten")))]
+async fn forget_settings(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
+    forgotten(&state, &caller, &VersionedThing::settings(), None).await
+}
+
+/// Has a version of the settings forget what they were; who changed them, and when, stays.
+#[utoipa::path(delete, path = "/settings/versions/{number}", tag = TAG, params(("number" = i64, Path)),
+    responses((status = 204, description = "Forgotten")))]
+async fn forget_settings_version(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<i64>,
+) -> Result<Response, Problem> {
+    forgotten(&state, &caller, &VersionedThing::settings(), Some(number)).await
 }

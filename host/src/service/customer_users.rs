@@ -183,4 +183,22 @@ mod tests {
         replace(place, "jane", &form::write(&jane)).await.unwrap();
         assert_eq!(configuration::load(&store, &key).await.unwrap().version, version);
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_deleted_meanwhile_is_not_there_again_by_a_change() {
+        let (_folder, store, key) = fresh().await;
+        let place = CustomerPlace { store: &store, key: &key, actor: &Actor::Daemon, is_trial: false };
+        set(place, "jane", |_| giving(&json!({ "login": "jane", "email": "jane@customer.test" }))).await.unwrap();
+        let is_overtaken = AtomicBool::new(false);
+        let edit = |earlier: Option<&CustomerUser>| {
+            let jane = earlier.ok_or_else(|| missing("jane"))?.clone();
+            if !is_overtaken.swap(true, Ordering::SeqCst) {
+                let meanwhile = delete(&store, "jane", &Actor::Daemon);
+                block_in_place(|| Handle::current().block_on(meanwhile))?;
+            }
+            Ok(CustomerUser { first_name: "Jane".into(), ..jane })
+        };
+        assert!(matches!(change(place, "jane", edit).await, Err(ServiceError::Missing { .. })));
+        assert!(find(&store, "jane").await.unwrap().is_none());
+    }
 }

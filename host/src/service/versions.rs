@@ -15,10 +15,13 @@ use super::{ServiceError, ThingMistake};
 use crate::config::keep_secrets;
 use crate::store::Store;
 use crate::store::configured_versions::{self as store, SETTINGS, VersionRow, VersionWithBody};
+use postigo_model::actor::Actor;
 use postigo_model::configured::form::{self, ConfiguredKind, HasKeys, LoadedKind};
 use postigo_model::configured::key_difference::{KeyDifference, key_differences};
-use postigo_model::configured::{Breach, CustomerUser, Settings};
-use serde_json::Value;
+use postigo_model::configured::secret_keys::SecretNames;
+use postigo_model::configured::{Breach, CustomerUser, Filter, Settings};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A thing whose versions are meant, whether it is there now or not.
 #[derive(Debug, Clone)]
@@ -93,9 +96,7 @@ async fn find(store: &Store, thing: &VersionedThing, number: i64) -> Result<Vers
     if let Some(found) = store::find(store, thing.kind, &thing.name, number).await? {
         return Ok(found);
     }
-    let kept = store::list(store, thing.kind, &thing.name, None, i64::MAX).await?;
-    let (Some(latest), Some(first)) = (kept.first(), kept.last()) else { return Err(thing.missing()) };
-    let there = match (first.number, latest.number) {
+    let there = match store::numbers(store, thing.kind, &thing.name).await?.ok_or_else(|| thing.missing())? {
         (one, other) if one == other => format!("it has version {one} alone"),
         (first, latest) => format!("it has the versions {first} to {latest}"),
     };
@@ -109,16 +110,57 @@ pub async fn compare(
     from: i64,
     to: Option<i64>,
 ) -> Result<Comparison, ServiceError> {
-    let before = find(store, thing, from).await?;
-    let kept = store::list(store, thing.kind, &thing.name, None, i64::MAX).await?;
-    let to = to.or_else(|| kept.first().map(|latest| latest.number)).unwrap_or(from);
-    let after = find(store, thing, to).await?;
-    let between = |row: &&VersionRow| row.number > from.min(to) && row.number <= from.max(to);
-    let mut secrets: Vec<String> = kept.iter().filter(between).flat_map(|row| row.secrets.clone()).collect();
-    secrets.sort();
-    secrets.dedup();
+    let before = remembered(thing, find(store, thing, from).await?)?;
+    let to = match to {
+        Some(to) => to,
+        None => store::numbers(store, thing.kind, &thing.name).await?.map_or(from, |(_, latest)| latest),
+    };
+    let after = remembered(thing, find(store, thing, to).await?)?;
+    let between = (from.min(to), from.max(to));
+    let mut secrets = store::changed_secrets(store, thing.kind, &thing.name, between).await?;
+    // Of what was set or taken away where nobody noted it the names that it has tell.
+    let had: BTreeSet<String> = before.row.has_secrets.into_iter().collect();
+    let has: BTreeSet<String> = after.row.has_secrets.into_iter().collect();
+    secrets.extend(had.symmetric_difference(&has).cloned());
+    let secrets = secrets.into_iter().collect();
     let today = |body: Option<Value>| body.as_ref().map(thing.today).unwrap_or_default();
     Ok(Comparison { from, to, differences: key_differences(&today(before.body), &today(after.body)), secrets })
+}
+
+/// A version of which it is not forgotten what the thing was.
+fn remembered(thing: &VersionedThing, found: VersionWithBody) -> Result<VersionWithBody, ServiceError> {
+    if !found.row.is_forgotten {
+        return Ok(found);
+    }
+    let (number, title) = (found.row.number, thing.title());
+    Err(ServiceError::Conflict(format!("What {title} was by version {number} is forgotten; take another version.")))
+}
+
+/// Forgets what a thing was by this version, or by all by which it was otherwise than it is now, for somebody may have
+/// written a secret where none belongs; who changed it, when and which keys stays. Gives how many versions told it until
+/// then.
+pub async fn forget(
+    store: &Store,
+    thing: &VersionedThing,
+    number: Option<i64>,
+    actor: &Actor,
+) -> Result<u64, ServiceError> {
+    let is_told = if let Some(number) = number {
+        find(store, thing, number).await?.body.is_some()
+    } else {
+        store::numbers(store, thing.kind, &thing.name).await?.ok_or_else(|| thing.missing())?;
+        false
+    };
+    let count = store::forget(store, thing.kind, &thing.name, number).await?;
+    if count > 0 {
+        tracing::info!(kind = thing.kind, name = thing.name, number, versions = count, %actor, "versions forgot what it was");
+    } else if let Some(number) = number.filter(|_| is_told) {
+        let title = thing.title();
+        return Err(ServiceError::Conflict(format!(
+            "Version {number} is what {title} is now, and is in no row of its own until {title} is changed. Change it first."
+        )));
+    }
+    Ok(count)
 }
 
 /// The key under which an answer to a restoration tells what it changed.
@@ -131,6 +173,15 @@ pub struct Restoration {
     pub is_new: bool,
     /// What is another than before; of a new thing, what says more than its defaults.
     pub differences: Vec<KeyDifference>,
+    /// The names of the secrets that are others than before.
+    pub secrets: Vec<String>,
+}
+
+impl Restoration {
+    /// Whether what is there is another than before.
+    pub fn is_change(&self) -> bool {
+        self.is_new || !self.differences.is_empty() || !self.secrets.is_empty()
+    }
 }
 
 /// The thing of a version that is to be restored.
@@ -140,7 +191,7 @@ struct WantedVersion {
 }
 
 async fn wanted(store: &Store, thing: &VersionedThing, number: i64) -> Result<WantedVersion, ServiceError> {
-    let VersionWithBody { row, body } = find(store, thing, number).await?;
+    let VersionWithBody { row, body } = remembered(thing, find(store, thing, number).await?)?;
     let gone = || {
         ServiceError::Conflict(format!(
             "By version {number} {} was deleted: there is nothing in it to restore. Restore the version before it.",
@@ -151,7 +202,8 @@ async fn wanted(store: &Store, thing: &VersionedThing, number: i64) -> Result<Wa
 }
 
 /// Makes a thing what it was by a version of it, with the keys that are given besides: `give` is told what the version
-/// has. Secrets stay that it has and that are not given; those that it lacks are warned of. `expect` refuses where what
+/// has. Secrets stay that it has and that are not given; those that it lacks are warned of. A filter's grants stay as they
+/// are, too, where they are not given: what was taken from it does not come back unnoticed. `expect` refuses where what
 /// is there is not what whoever asks takes it for.
 pub async fn restore<K: LoadedKind>(
     editor: Editor<'_>,
@@ -172,13 +224,17 @@ pub async fn restore<K: LoadedKind>(
         let (mut thing, problems) = form::read(thing, &fields, "", &form::in_clear);
         mistakes.extend(given(K::KIND, name, problems));
         keep_secrets(&mut thing, &fields, earlier.as_ref());
-        let lacking = lacking(&thing, &row);
+        let mut lacking = lacking(&thing, &row);
+        if K::KIND == Filter::KIND && fields.get(GRANTS).is_none() {
+            lacking.extend(keep_grants(&mut thing, earlier.as_ref(), number));
+        }
         let before = form::write(&earlier.clone().unwrap_or_default());
         let differences = key_differences(&before, &form::write(&thing));
+        let secrets = SecretNames::of(earlier.as_ref(), Some(&thing)).changed;
         if !thing.name().is_empty() {
             put(configuration, thing);
         }
-        Ok(((Restoration { is_new: earlier.is_none(), differences }, lacking), mistakes))
+        Ok(((Restoration { is_new: earlier.is_none(), differences, secrets }, lacking), mistakes))
     });
     let SavedChange { value: (restoration, lacking), configuration, mut warnings } = saved.await?;
     let is_told = |breach: &Breach, told: &[Breach]| {
@@ -204,6 +260,41 @@ fn lacking<K: LoadedKind>(thing: &K, row: &VersionRow) -> Vec<Breach> {
     lacks.map(told).collect()
 }
 
+/// The key of what a filter may read.
+const GRANTS: &str = "grants";
+
+/// Gives a filter the grants that it has now instead of those that a version had, and tells of these where they are more.
+/// Of a filter that is not there now none are stated that are to be stated.
+fn keep_grants<K: LoadedKind>(thing: &mut K, earlier: Option<&K>, number: i64) -> Option<Breach> {
+    let grants = |thing: &K| form::write(thing).get(GRANTS).cloned().unwrap_or_default();
+    let had = grants(thing);
+    let kept = match earlier {
+        Some(earlier) => grants(earlier),
+        None if had.is_array() => json!([]),
+        None => Value::Null,
+    };
+    // What was written can be read.
+    let fields = Object::from_iter([(GRANTS.to_owned(), kept.clone())]);
+    form::read_fields(thing, &fields, "", &form::in_clear);
+    let names = |grants: &Value| -> Vec<String> {
+        grants.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let kept = names(&kept);
+    let lost: Vec<String> = names(&had).into_iter().filter(|grant| !kept.contains(grant)).collect();
+    let sentence = || {
+        format!(
+            "stay as they are now: version {number} had {}, which is not restored; give the grants anew if they are to be.",
+            lost.join(", ")
+        )
+    };
+    (!lost.is_empty()).then(|| Breach {
+        kind: K::KIND,
+        name: thing.name(),
+        place: format!("/{GRANTS}"),
+        sentence: sentence(),
+    })
+}
+
 /// The same of the general settings.
 pub async fn restore_settings(
     editor: Editor<'_>,
@@ -220,7 +311,7 @@ pub async fn restore_settings(
         }
         let differences = key_differences(&form::write(&configuration.settings), &form::write(&settings));
         configuration.settings = settings;
-        Ok((Restoration { is_new: false, differences }, mistakes))
+        Ok((Restoration { is_new: false, differences, secrets: Vec::new() }, mistakes))
     })
     .await
 }
@@ -245,5 +336,5 @@ pub async fn restore_customer(
     };
     let (restored, is_new) = customer_users::change(place, login, edit).await?;
     let differences = key_differences(&form::write(&before.unwrap_or_default()), &form::write(&restored));
-    Ok((restored, Restoration { is_new, differences }))
+    Ok((restored, Restoration { is_new, differences, secrets: Vec::new() }))
 }

@@ -5,27 +5,37 @@
 //! version, or somebody by hand, changed since. It is shown as if it were noted, without a time, and noted before the
 //! next change.
 
-use super::packing::{pack, unpack};
-use super::sql::{self, Sql, pieces};
-use super::{Store, StoreError, customers, json};
-use postigo_model::actor::Actor;
+mod fingerprint;
+mod forgetting;
+mod noting;
+
+pub use forgetting::{forget, purge_deleted};
+pub(super) use noting::{Change, ThingChange, forget_customer, note, tells_of_customer};
+
+use super::packing::unpack;
+use super::snapshot::snapshot;
+use super::sql::{Sql, pieces};
+use super::{Store, StoreError, customers};
+use fingerprint::Fingerprint;
 use postigo_model::configured::form::{ConfiguredKind, write};
+use postigo_model::configured::secret_keys::remove_secrets;
 use postigo_model::configured::{CustomerUser, Settings};
-use postigo_model::hexadecimal::hexadecimal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 
 /// Bytes of a thing, written out, at most: a filter's settings have one MiB.
 const LARGEST: usize = 16 << 20;
 /// The kind of the general settings, of which there are one, without a name.
 pub const SETTINGS: &str = "settings";
-/// What of a row is read of each version.
-const COLUMNS: &str = "number, at, actor, way, act, keys, secrets, has_secrets, configuration";
+/// What of a row is read of each version; of what is gone the digest is empty, too.
+const COLUMNS: &str = "number, at, actor, way, act, keys, secrets, has_secrets, configuration, \
+                       CAST(CASE WHEN LENGTH(body) = 0 AND digest <> '' THEN 1 ELSE 0 END AS BIGINT)";
+/// Where the body is, read after them.
+const BODY: usize = 10;
 
 /// What a change did to a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +72,8 @@ pub struct VersionRow {
     pub has_secrets: Vec<String>,
     /// Number of the version of the configuration that the change made; none where that was not noted.
     pub configuration: Option<i64>,
+    /// Whether what the thing was is forgotten, or was nothing that can be kept.
+    pub is_forgotten: bool,
 }
 
 /// A version of a thing, with the thing.
@@ -69,7 +81,8 @@ pub struct VersionRow {
 pub struct VersionWithBody {
     /// The version.
     pub row: VersionRow,
-    /// The thing as it was from then on, in the form of the configuration file; none where it is gone.
+    /// The thing as it was from then on, in the form of the configuration file, without secrets; none where it is gone,
+    /// or that is forgotten.
     pub body: Option<Value>,
 }
 
@@ -86,38 +99,13 @@ pub struct Attribution {
     pub changed_by: Option<String>,
 }
 
-/// A change of a thing that is to be noted.
-#[derive(Debug, Clone)]
-pub(super) struct ThingChange {
-    pub(super) kind: &'static str,
-    pub(super) name: String,
-    pub(super) act: ChangeAct,
-    /// JSON, as it is from now on; none where it is gone.
-    pub(super) body: Option<String>,
-    pub(super) keys: Vec<String>,
-    pub(super) secrets: Vec<String>,
-    pub(super) has_secrets: Vec<String>,
-}
-
-/// Whose changes are noted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Change<'c> {
-    pub(super) actor: &'c Actor,
-    /// Milliseconds since the epoch.
-    pub(super) at: i64,
-    /// Number of the version of the configuration that it makes.
-    pub(super) configuration: i64,
-    /// So many versions of each thing are kept.
-    pub(super) kept: u32,
-}
-
 /// What is known of a thing: what it is now, and its latest version.
 #[derive(Debug, Default)]
 struct Known {
     /// None where there is none of this name.
     now: Option<StoredThing>,
-    /// Number and digest of the latest version.
-    latest: Option<(i64, String)>,
+    /// Number and digests of the latest version.
+    latest: Option<(i64, Fingerprint)>,
 }
 
 /// A thing as its row has it.
@@ -125,8 +113,8 @@ struct Known {
 struct StoredThing {
     /// JSON.
     body: String,
-    /// The names of its secrets.
-    secrets: Vec<String>,
+    /// Its secrets, sealed, by name.
+    secrets: Map<String, Value>,
 }
 
 impl Known {
@@ -134,126 +122,50 @@ impl Known {
         self.now.as_ref().map(|now| now.body.as_str())
     }
 
+    fn fingerprint(&self) -> Fingerprint {
+        self.now.as_ref().map(StoredThing::fingerprint).unwrap_or_default()
+    }
+
     /// The version of what is there and nobody noted, where there is one.
     fn unnoted(&self) -> Option<VersionRow> {
-        let (number, noted) = self.latest.as_ref().map_or((0, ""), |(number, digest)| (*number, digest.as_str()));
-        let secrets = self.now.as_ref().map(|now| now.secrets.clone()).unwrap_or_default();
-        (noted != digest(self.body())).then(|| found(number + 1, secrets))
+        let now = self.fingerprint();
+        let (number, secrets) = match &self.latest {
+            Some((_, noted)) if *noted == now => return None,
+            None if self.now.is_none() => return None,
+            Some((number, noted)) => (*number, now.differing_secrets(noted)),
+            None => (0, Vec::new()),
+        };
+        let has_secrets = self.now.iter().flat_map(|now| now.secrets.keys().cloned()).collect();
+        Some(VersionRow {
+            number: number + 1,
+            at: None,
+            actor: None,
+            way: None,
+            act: ChangeAct::Found,
+            keys: Vec::new(),
+            secrets,
+            has_secrets,
+            configuration: None,
+            is_forgotten: false,
+        })
     }
 }
 
-/// SHA-256 of a thing's text, hexadecimal; empty of none.
-fn digest(body: Option<&str>) -> String {
-    body.map(|body| hexadecimal(&Sha256::digest(body))).unwrap_or_default()
-}
-
-/// A version of nobody.
-fn found(number: i64, has_secrets: Vec<String>) -> VersionRow {
-    VersionRow {
-        number,
-        at: None,
-        actor: None,
-        way: None,
-        act: ChangeAct::Found,
-        keys: Vec::new(),
-        secrets: Vec::new(),
-        has_secrets,
-        configuration: None,
+impl StoredThing {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.body, &self.secrets)
     }
 }
 
-/// Notes changes, each of another thing, before they are carried out. Who calls has counted a version of the
-/// configuration, or keeps others from doing so, so that two never number the same thing.
-pub(super) async fn note(
-    connection: &mut AnyConnection,
-    changes: &[ThingChange],
-    made: Change<'_>,
-) -> Result<(), StoreError> {
-    let mut by_kind: HashMap<&'static str, Vec<&ThingChange>> = HashMap::new();
-    for change in changes {
-        by_kind.entry(change.kind).or_default().push(change);
-    }
-    for (kind, changes) in by_kind {
-        for piece in pieces(&changes) {
-            let names: Vec<&str> = piece.iter().map(|change| change.name.as_str()).collect();
-            let mut known = known(connection, kind, &names).await?;
-            let mut rows = Vec::new();
-            for change in piece {
-                let known = known.remove(&change.name).unwrap_or_default();
-                let mut number = known.latest.as_ref().map_or(0, |(number, _)| *number);
-                if let Some(unnoted) = known.unnoted() {
-                    rows.push(insertion(kind, &change.name, &unnoted, known.body())?);
-                    number = unnoted.number;
-                }
-                rows.push(insertion(kind, &change.name, &noted(change, number + 1, made), change.body.as_deref())?);
-            }
-            insert(connection, rows).await?;
-            trim(connection, kind, &names, made.kept).await?;
-        }
-    }
-    Ok(())
+/// A text of a row as versions keep and show it: without what a kind has as secrets, which somebody may have written
+/// there by hand. None where it is no JSON.
+fn clean(kind: &str, text: &str) -> Option<Value> {
+    let mut body = serde_json::from_str(text).ok()?;
+    remove_secrets(kind, &mut body);
+    Some(body)
 }
 
-fn noted(change: &ThingChange, number: i64, made: Change<'_>) -> VersionRow {
-    VersionRow {
-        number,
-        at: Some(made.at),
-        actor: Some(made.actor.to_string()),
-        way: Some(made.actor.way().to_owned()),
-        act: change.act,
-        keys: change.keys.clone(),
-        secrets: change.secrets.clone(),
-        has_secrets: change.has_secrets.clone(),
-        configuration: Some(made.configuration),
-    }
-}
-
-fn insertion(kind: &str, name: &str, row: &VersionRow, body: Option<&str>) -> Result<[sql::Value; 13], StoreError> {
-    let list = |names: &[String]| json("configured version", &names);
-    let act = match row.act {
-        ChangeAct::Created => "created",
-        ChangeAct::Changed => "changed",
-        ChangeAct::Deleted => "deleted",
-        ChangeAct::Found => "found",
-    };
-    Ok([
-        kind.into(),
-        name.into(),
-        row.number.into(),
-        row.at.into(),
-        (&row.actor).into(),
-        (&row.way).into(),
-        act.into(),
-        list(&row.keys)?.into(),
-        list(&row.secrets)?.into(),
-        list(&row.has_secrets)?.into(),
-        row.configuration.into(),
-        digest(body).into(),
-        body.map(|body| pack(body.as_bytes())).transpose()?.unwrap_or_default().into(),
-    ])
-}
-
-async fn insert(connection: &mut AnyConnection, rows: Vec<[sql::Value; 13]>) -> Result<(), StoreError> {
-    for piece in pieces(&rows) {
-        let mut sql = Sql::new(format!("INSERT INTO configured_version (kind, name, {COLUMNS}, digest, body) VALUES "));
-        sql.tuples(piece.iter().cloned()).execute(connection).await?;
-    }
-    Ok(())
-}
-
-/// Removes the versions of these things that are more than are kept.
-async fn trim(connection: &mut AnyConnection, kind: &str, names: &[&str], kept: u32) -> Result<(), StoreError> {
-    let mut sql = Sql::new("DELETE FROM configured_version WHERE kind = ");
-    sql.bind(kind).push(" AND name IN ").list(names.iter().copied());
-    sql.push(
-        " AND number <= (SELECT MAX(latest.number) FROM configured_version latest \
-         WHERE latest.kind = configured_version.kind AND latest.name = configured_version.name) - ",
-    );
-    sql.bind(i64::from(kept)).execute(connection).await?;
-    Ok(())
-}
-
-/// What is known of things of a kind, in one look.
+/// What is known of things of a kind. What is read is of one instant where the connection sees to that.
 async fn known(
     connection: &mut AnyConnection,
     kind: &str,
@@ -261,15 +173,16 @@ async fn known(
 ) -> Result<HashMap<String, Known>, StoreError> {
     let mut found: HashMap<String, Known> = HashMap::new();
     let mut sql = Sql::new(
-        "SELECT version.name, version.number, version.digest FROM configured_version version WHERE version.kind = ",
+        "SELECT version.name, version.number, version.digest FROM configured_version version \
+         JOIN (SELECT name, MAX(number) AS number FROM configured_version WHERE kind = ",
     );
-    sql.bind(kind).push(" AND version.name IN ").list(names.iter().copied());
+    sql.bind(kind).push(" AND name IN ").list(names.iter().copied());
     sql.push(
-        " AND version.number = (SELECT MAX(latest.number) FROM configured_version latest \
-         WHERE latest.kind = version.kind AND latest.name = version.name)",
+        " GROUP BY name) latest ON latest.name = version.name AND latest.number = version.number WHERE version.kind = ",
     );
-    for row in sql.all(connection).await? {
-        found.entry(row.try_get(0)?).or_default().latest = Some((row.try_get(1)?, row.try_get(2)?));
+    for row in sql.bind(kind).all(connection).await? {
+        let digests: String = row.try_get(2)?;
+        found.entry(row.try_get(0)?).or_default().latest = Some((row.try_get(1)?, Fingerprint::read(&digests)));
     }
     for (name, thing) in things(connection, kind, Some(names)).await? {
         found.entry(name).or_default().now = Some(thing);
@@ -286,7 +199,7 @@ async fn things(
     if kind == CustomerUser::KIND {
         let logins = names.unwrap_or_default().iter().map(|name| (*name).to_owned()).collect();
         let users = customers::with_logins(connection, logins).await?;
-        let stored = |user: CustomerUser| StoredThing { body: text(&user), secrets: Vec::new() };
+        let stored = |user: CustomerUser| StoredThing { body: text(&user), secrets: Map::new() };
         return Ok(users.into_iter().map(|(login, user)| (login, stored(user))).collect());
     }
     let mut sql = Sql::new("SELECT name, body, secrets FROM configured WHERE kind = ");
@@ -297,14 +210,16 @@ async fn things(
     let rows = sql.all(connection).await?;
     let mut found = HashMap::new();
     for row in rows {
-        // What is in no row has its defaults.
-        let secrets: Value = parsed(row.try_get::<String, _>(2)?.as_bytes())?;
-        let secrets = secrets.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let secrets = match parsed(row.try_get::<String, _>(2)?.as_bytes())? {
+            Value::Object(secrets) => secrets,
+            _ => Map::new(),
+        };
         found.insert(row.try_get(0)?, StoredThing { body: row.try_get(1)?, secrets });
     }
     if kind == SETTINGS {
+        // What is in no row has its defaults.
         let defaults = || Value::Object(write(&Settings::default())).to_string();
-        found.entry(String::new()).or_insert_with(|| StoredThing { body: defaults(), secrets: Vec::new() });
+        found.entry(String::new()).or_insert_with(|| StoredThing { body: defaults(), secrets: Map::new() });
     }
     Ok(found)
 }
@@ -324,12 +239,12 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<VersionRow>, StoreError> {
     let mut connection = store.read().await?;
+    let mut connection = snapshot(&mut connection).await?;
     let unnoted = looked_at(&mut connection, kind, name).await?.unnoted();
     let before = before.unwrap_or(i64::MAX);
     let noted_before = unnoted.as_ref().map_or(before, |unnoted| before.min(unnoted.number));
     let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM configured_version WHERE kind = "));
     sql.bind(kind).push(" AND name = ").bind(name);
-    // What is noted while this looks comes the next time.
     sql.push(" AND number < ").bind(noted_before);
     sql.push(" ORDER BY number DESC LIMIT ").bind(limit);
     let rows = sql.all(&mut connection).await?;
@@ -343,18 +258,55 @@ pub async fn list(
 /// A version of a thing.
 pub async fn find(store: &Store, kind: &str, name: &str, number: i64) -> Result<Option<VersionWithBody>, StoreError> {
     let mut connection = store.read().await?;
+    let mut connection = snapshot(&mut connection).await?;
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, body FROM configured_version WHERE kind = "));
     sql.bind(kind).push(" AND name = ").bind(name).push(" AND number = ").bind(number);
     if let Some(row) = sql.optional(&mut connection).await? {
-        let packed: Vec<u8> = row.try_get(9)?;
-        let body =
+        let packed: Vec<u8> = row.try_get(BODY)?;
+        let mut body =
             if packed.is_empty() { None } else { Some(parsed(&unpack("configured version", &packed, LARGEST)?)?) };
+        if let Some(body) = &mut body {
+            remove_secrets(kind, body);
+        }
         return Ok(Some(VersionWithBody { row: version(&row)?, body }));
     }
     let known = looked_at(&mut connection, kind, name).await?;
     let Some(row) = known.unnoted().filter(|unnoted| unnoted.number == number) else { return Ok(None) };
-    let body = known.body().map(|body| parsed(body.as_bytes())).transpose()?;
-    Ok(Some(VersionWithBody { row, body }))
+    let body = known.body().and_then(|body| clean(kind, body));
+    let is_forgotten = body.is_none() && known.now.is_some();
+    Ok(Some(VersionWithBody { row: VersionRow { is_forgotten, ..row }, body }))
+}
+
+/// The numbers of the first version of a thing that is kept and of the latest; none where there never was such a thing.
+pub async fn numbers(store: &Store, kind: &str, name: &str) -> Result<Option<(i64, i64)>, StoreError> {
+    let mut connection = store.read().await?;
+    let mut connection = snapshot(&mut connection).await?;
+    let unnoted = looked_at(&mut connection, kind, name).await?.unnoted().map(|unnoted| unnoted.number);
+    let mut sql = Sql::new("SELECT MIN(number), MAX(number) FROM configured_version WHERE kind = ");
+    let row = sql.bind(kind).push(" AND name = ").bind(name).one(&mut connection).await?;
+    let (first, latest): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(first.or(unnoted).zip(unnoted.or(latest)))
+}
+
+/// The names of the secrets that changed by the versions after the one number and up to the other.
+pub async fn changed_secrets(
+    store: &Store,
+    kind: &str,
+    name: &str,
+    (after, until): (i64, i64),
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut connection = store.read().await?;
+    let mut connection = snapshot(&mut connection).await?;
+    let unnoted = looked_at(&mut connection, kind, name).await?.unnoted();
+    let unnoted = unnoted.filter(|unnoted| unnoted.number > after && unnoted.number <= until);
+    let mut changed: BTreeSet<String> = unnoted.into_iter().flat_map(|unnoted| unnoted.secrets).collect();
+    let mut sql = Sql::new("SELECT DISTINCT secrets FROM configured_version WHERE kind = ");
+    sql.bind(kind).push(" AND name = ").bind(name);
+    sql.push(" AND number > ").bind(after).push(" AND number <= ").bind(until);
+    for row in sql.all(&mut connection).await? {
+        changed.extend(names(&row.try_get::<String, _>(0)?)?);
+    }
+    Ok(changed)
 }
 
 /// What is known of one thing.
@@ -370,17 +322,36 @@ pub async fn attributions(
     names: Option<&[&str]>,
 ) -> Result<HashMap<String, Attribution>, StoreError> {
     let mut connection = store.read().await?;
-    let mut found: HashMap<String, Attribution> = HashMap::new();
+    let mut connection = snapshot(&mut connection).await?;
+    let mut found = HashMap::new();
+    match names {
+        None => attribute(&mut connection, kind, None, &mut found).await?,
+        Some(names) => {
+            for piece in pieces(names) {
+                attribute(&mut connection, kind, Some(piece), &mut found).await?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The same of as many names as a statement takes.
+async fn attribute(
+    connection: &mut AnyConnection,
+    kind: &str,
+    names: Option<&[&str]>,
+    found: &mut HashMap<String, Attribution>,
+) -> Result<(), StoreError> {
     let (table, key) = if kind == CustomerUser::KIND { ("customer_user", "login") } else { ("configured", "name") };
-    let now = things(&mut connection, kind, names).await?;
+    let now = things(connection, kind, names).await?;
     let mut sql = Sql::new(format!(
         "SELECT thing.{key}, thing.created_at, thing.created_by, version.at, version.actor, version.digest FROM {table} thing \
          LEFT JOIN configured_version version ON version.name = thing.{key} AND version.kind = "
     ));
-    sql.bind(kind).push(
-        " AND version.number = (SELECT MAX(latest.number) FROM configured_version latest \
-         WHERE latest.kind = version.kind AND latest.name = version.name) WHERE ",
-    );
+    sql.bind(kind);
+    // Looked up once a thing, not once a version.
+    sql.push(" AND version.number = (SELECT MAX(latest.number) FROM configured_version latest WHERE latest.kind = ");
+    sql.bind(kind).push(&format!(" AND latest.name = thing.{key}) WHERE "));
     if kind == CustomerUser::KIND {
         sql.push("0 = 0");
     } else {
@@ -389,11 +360,13 @@ pub async fn attributions(
     if let Some(names) = names {
         sql.push(&format!(" AND thing.{key} IN ")).list(names.iter().copied());
     }
-    for row in sql.all(&mut connection).await? {
+    for row in sql.all(connection).await? {
         let name: String = row.try_get(0)?;
         let noted: Option<String> = row.try_get(5)?;
         // Of what is otherwise than its latest version nobody knows who changed it.
-        let is_noted = noted.is_some_and(|noted| noted == digest(now.get(&name).map(|now| now.body.as_str())));
+        let is_noted = noted.is_some_and(|noted| {
+            Fingerprint::read(&noted) == now.get(&name).map(StoredThing::fingerprint).unwrap_or_default()
+        });
         let attribution = Attribution {
             created_at: row.try_get(1)?,
             created_by: row.try_get(2)?,
@@ -402,27 +375,7 @@ pub async fn attributions(
         };
         found.insert(name, attribution);
     }
-    Ok(found)
-}
-
-/// Takes away what versions say of a customer user who is deleted: of people who are gone nothing is kept but who deleted
-/// them, and when.
-pub(super) async fn forget_customer(
-    connection: &mut AnyConnection,
-    login: &str,
-    made: Change<'_>,
-) -> Result<(), StoreError> {
-    let made = Change { kept: 1, ..made };
-    let deleted = ThingChange {
-        kind: CustomerUser::KIND,
-        name: login.to_owned(),
-        act: ChangeAct::Deleted,
-        body: None,
-        keys: Vec::new(),
-        secrets: Vec::new(),
-        has_secrets: Vec::new(),
-    };
-    note(connection, &[deleted], made).await
+    Ok(())
 }
 
 fn parsed(text: &[u8]) -> Result<Value, StoreError> {
@@ -430,13 +383,17 @@ fn parsed(text: &[u8]) -> Result<Value, StoreError> {
         .map_err(|error| StoreError::Corrupt { what: "configured version", reason: error.to_string() })
 }
 
+/// Names as a row has them.
+fn names(list: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(list)
+        .map_err(|error| StoreError::Corrupt { what: "configured version", reason: error.to_string() })
+}
+
 /// Reads a version that has [`COLUMNS`] first.
 fn version(row: &AnyRow) -> Result<VersionRow, StoreError> {
     let text = |column: usize| row.try_get::<String, _>(column);
-    let list = |column: usize| -> Result<Vec<String>, StoreError> {
-        serde_json::from_str(&text(column)?)
-            .map_err(|error| StoreError::Corrupt { what: "configured version", reason: error.to_string() })
-    };
+    let list = |column: usize| names(&text(column)?);
+    let is_forgotten: i64 = row.try_get(9)?;
     let act = serde_json::from_value(Value::String(text(4)?))
         .map_err(|error| StoreError::Corrupt { what: "configured version", reason: error.to_string() })?;
     Ok(VersionRow {
@@ -449,5 +406,6 @@ fn version(row: &AnyRow) -> Result<VersionRow, StoreError> {
         secrets: list(6)?,
         has_secrets: list(7)?,
         configuration: row.try_get(8)?,
+        is_forgotten: is_forgotten != 0,
     })
 }

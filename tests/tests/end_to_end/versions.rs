@@ -1,10 +1,12 @@
 //! Who changed what is configured, what it was before, and the way back.
 
 use super::rest::{Rest, expect};
+use postigo::store::packing::unpack;
 use postigo_tests::component::Component;
 use postigo_tests::gate::Gate;
 use postigo_tests::postgres::Postgres;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Row as _};
 
 /// What is configured at first.
 const CONFIGURED: &str = r#"
@@ -51,6 +53,47 @@ fn told(gate: &Gate, command: &str, name: &str) -> Vec<Value> {
             json!([version["number"], version["way"], version["act"], version["keys"], version["secrets"]])
         })
         .collect()
+}
+
+/// Does something with a gate's database, as somebody does by hand.
+fn by_hand<T>(gate: &Gate, work: impl AsyncFnOnce(&mut sqlx::AnyConnection) -> T) -> T {
+    sqlx::any::install_default_drivers();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = sqlx::AnyConnection::connect(&gate.database_url()).await.unwrap();
+        work(&mut connection).await
+    })
+}
+
+/// Changes rows by hand.
+fn change_by_hand(gate: &Gate, statement: &'static str) {
+    let changed = by_hand(gate, async |connection| sqlx::query(statement).execute(connection).await.unwrap());
+    assert_eq!(changed.rows_affected(), 1, "{statement}");
+}
+
+/// What all versions say that a gate has, as they lie in its database, unpacked.
+fn version_texts(gate: &Gate) -> Vec<String> {
+    let rows = by_hand(gate, async |connection| {
+        let statement =
+            "SELECT body, keys, secrets, has_secrets, digest FROM configured_version ORDER BY kind, name, number";
+        sqlx::query(statement).fetch_all(connection).await.unwrap()
+    });
+    let text = |row: &sqlx::any::AnyRow| {
+        let packed: Vec<u8> = row.get(0);
+        let body = if packed.is_empty() { Vec::new() } else { unpack("version", &packed, 1 << 20).unwrap() };
+        let others: Vec<String> = (1..5).map(|column| row.get::<String, _>(column)).collect();
+        format!("{} {}", String::from_utf8(body).unwrap(), others.join(" "))
+    };
+    rows.iter().map(text).collect()
+}
+
+/// Asserts that no secret lies in clear in the versions that a gate has.
+fn versions_have_no_secret(gate: &Gate) {
+    let texts = version_texts(gate);
+    assert!(texts.iter().any(|text| text.contains("\"host\"")), "they can be read: {texts:?}");
+    for text in texts {
+        assert!(!text.contains("pa55word") && !text.contains("bound:"), "{text}");
+    }
 }
 
 /// Asserts that no secret lies in what a gate has in its folder, in clear.
@@ -140,7 +183,11 @@ fn secrets_are_in_no_version_stay_where_they_go_and_are_told_of_where_they_are_m
         gate.run(&["account", "set", "main", "folder=Other"]);
 
         // It stays what it is now.
-        gate.run(&["account", "restore", "main", "1"]);
+        let said = gate.run(&["account", "restore", "main", "1"]);
+        assert!(said.contains("is as in version 1 again:") && said.contains("folder"), "{said}");
+        let said = gate.run(&["account", "restore", "main", "1", "password=pa55word-once-more"]);
+        assert!(said.contains("again, but for what was given:") && said.contains("password: a secret"), "{said}");
+        assert_eq!(told(gate, "account", "main")[0], json!([5, "command-line", "changed", [], ["password"]]));
         let compared = &gate.json(&["account", "compare", "main", "1", "2"])[0];
         assert_eq!((&compared["differences"], &compared["secrets"]), (&json!([]), &json!(["password"])));
 
@@ -162,6 +209,33 @@ fn secrets_are_in_no_version_stay_where_they_go_and_are_told_of_where_they_are_m
         assert_eq!(said.matches("key password: is missing").count(), 1, "{said}");
         assert_eq!(gate.json(&["transport", "show", "way"])[0]["host"], "h.example.org", "the rest is there again");
 
+        // What somebody writes into a row by hand is used, and is a secret all the same.
+        gate.configure(
+            "[[transport]]\nname = \"signed\"\nhost = \"h.example.org\"\nuser = \"u@example.org\"\n\
+             oauth2 = { provider = \"microsoft\", tenant = \"t\", client_id = \"c\", client_secret = \"pa55word-of-client\" }\n",
+        );
+        has_no_secret_in_clear(gate);
+        change_by_hand(
+            gate,
+            "UPDATE configured SET body = REPLACE(body, '\"tenant\":', '\"client_secret\":\"pa55word-by-hand\",\"tenant\":') \
+             WHERE kind = 'transport' AND name = 'signed'",
+        );
+        change_by_hand(
+            gate,
+            "UPDATE configured SET body = REPLACE(body, '\"host\":', '\"password\":\"pa55word-by-hand\",\"host\":') \
+             WHERE kind = 'account' AND name = 'main'",
+        );
+        for (command, name) in [("transport", "signed"), ("account", "main")] {
+            let latest = told(gate, command, name)[0].clone();
+            assert_eq!(latest[2], "found", "{latest}");
+            let number = latest[0].to_string();
+            let before = gate.run(&[command, "show", name, "--version", &number, "--json"]);
+            gate.run(&[command, "set", name, "comment=since"]);
+            let after = gate.run(&[command, "show", name, "--version", &number, "--json"]);
+            for shown in [before, after] {
+                assert!(shown.contains("example.org") && !shown.contains("pa55word"), "{shown}");
+            }
+        }
         for arguments in [
             &["account", "versions", "main", "--json"][..],
             &["account", "show", "main", "--version", "1", "--json"],
@@ -172,7 +246,7 @@ fn secrets_are_in_no_version_stay_where_they_go_and_are_told_of_where_they_are_m
             let printed = gate.run(arguments);
             assert!(!printed.contains("pa55word") && !printed.contains("bound:"), "{arguments:?}: {printed}");
         }
-        has_no_secret_in_clear(gate);
+        versions_have_no_secret(gate);
     });
 }
 
@@ -224,8 +298,9 @@ fn over_rest_each_change_has_the_token_and_a_version_is_restored_where_nobody_wa
         );
         let listed = reader.get("/queues?search=by%20rest");
         assert_eq!(listed["items"][0]["changed_by"], json!(by), "{listed}");
-        assert_eq!(reader.get("/queues/Support/versions/1")["thing"]["comment"], "");
-        reader.json("GET", "/queues/Support/versions/9", &Value::Null, 404);
+        assert_eq!(admin.get("/queues/Support/versions/1")["thing"]["comment"], "");
+        reader.json("GET", "/queues/Support/versions/1", &Value::Null, 403);
+        admin.json("GET", "/queues/Support/versions/9", &Value::Null, 404);
         reader.json("GET", "/queues/None/versions", &Value::Null, 404);
         reader.json("POST", "/queues/Support/versions/1/restore", &json!({}), 403);
 
@@ -270,6 +345,76 @@ fn over_rest_each_change_has_the_token_and_a_version_is_restored_where_nobody_wa
         let account = admin.get("/accounts/main/versions/1");
         assert_eq!(account["has_secrets"], json!(["password"]));
         assert!(!account.to_string().contains("pa55word"));
+
+        admin.json("POST", "/filters", &json!({ "name": "10", "component": "match", "grants": ["raw"] }), 201);
+        admin.json("PATCH", "/filters/10", &json!({ "grants": [] }), 200);
+        let filter = admin.json("POST", "/filters/10/versions/1/restore", &json!({}), 200);
+        assert_eq!((&filter["grants"], &filter["differences"]), (&json!([]), &json!([])), "{filter}");
+        assert_eq!(filter["warnings"][0]["pointer"], "/grants", "{filter}");
+
+        // What was in a version and nobody is to see.
+        admin.json("PATCH", "/templates/Hello", &json!({ "body": "The key is k3y." }), 200);
+        admin.json("PATCH", "/templates/Hello", &json!({ "body": "Hello." }), 200);
+        reader.json("DELETE", "/templates/Hello/versions", &Value::Null, 403);
+        admin.json("DELETE", "/templates/Hello/versions", &Value::Null, 204);
+        assert!(!version_texts(gate).concat().contains("k3y"));
+        let versions = admin.get("/templates/Hello/versions");
+        let changed =
+            versions["items"].as_array().unwrap().iter().find(|version| version["forgotten"] == true).unwrap();
+        assert_eq!((&changed["actor"], &changed["keys"]), (&json!(by), &json!(["body"])), "{versions}");
+        let path = format!("/templates/Hello/versions/{}", changed["number"]);
+        assert_eq!(admin.get(&path)["thing"], Value::Null);
+        admin.json("POST", &format!("{path}/restore"), &json!({}), 409);
+        admin.json("DELETE", "/templates/None/versions", &Value::Null, 404);
+    });
+}
+
+#[test]
+fn what_versions_forget_is_shown_by_nobody_and_who_changed_it_stays() {
+    on_both(|gate| {
+        gate.configure(CONFIGURED);
+        for comment in ["k3y", "", "other"] {
+            gate.run(&["queue", "set", "Support", &format!("comment={comment}")]);
+        }
+        assert!(version_texts(gate).concat().contains("k3y"));
+        let said = gate.run(&["queue", "forget-versions", "Support", "2"]);
+        assert!(said.contains("1 version has forgotten"), "{said}");
+        assert!(!version_texts(gate).concat().contains("k3y"));
+        assert!(gate.run(&["queue", "versions", "Support"]).contains("changed: comment (what it was is forgotten)"));
+        assert_eq!(gate.json(&["queue", "show", "Support", "--version", "2"])[0]["thing"], Value::Null);
+        for arguments in [&["queue", "restore", "Support", "2"][..], &["queue", "compare", "Support", "2"]] {
+            assert!(refused(gate, arguments).contains("is forgotten"), "{arguments:?}");
+        }
+        let said = gate.run(&["queue", "forget-versions", "Support"]);
+        assert!(said.contains("2 versions have forgotten"), "what it is now stays: {said}");
+        let forgotten: Vec<Value> = gate
+            .json(&["queue", "versions", "Support"])
+            .into_iter()
+            .map(|version| version["forgotten"].clone())
+            .collect();
+        assert_eq!(forgotten, [false, true, true, true]);
+        assert!(gate.run(&["queue", "forget-versions", "Support"]).contains("No version"));
+        assert!(refused(gate, &["queue", "forget-versions", "Raw", "1"]).contains("Change it first"));
+        assert!(refused(gate, &["queue", "forget-versions", "Support", "9"]).contains("versions 1 to 4"));
+        gate.run(&["queue", "restore", "Support", "4"]);
+        assert!(gate.run(&["settings", "forget-versions"]).contains("No version"));
+    });
+}
+
+#[test]
+fn a_grant_that_was_taken_away_comes_back_only_where_it_is_given() {
+    on_both(|gate| {
+        gate.configure("[[filter]]\nname = \"10\"\ncomponent = \"match\"\ngrants = [\"body\", \"raw\"]\n");
+        gate.run(&["filter", "set", "10", "grants=[\"body\"]", "comment=less"]);
+        let said = String::from_utf8_lossy(&gate.try_run(["filter", "restore", "10", "1"]).stderr).into_owned();
+        assert!(said.contains("key grants: stay as they are now: version 1 had raw, which is not restored"), "{said}");
+        let shown = || gate.json(&["filter", "show", "10"]).remove(0);
+        assert_eq!((&shown()["grants"], &shown()["comment"]), (&json!(["body"]), &json!("")));
+        gate.run(&["filter", "restore", "10", "1", "grants=[\"body\", \"raw\"]"]);
+        assert_eq!(shown()["grants"], json!(["body", "raw"]));
+        gate.run(&["filter", "delete", "10"]);
+        gate.run(&["filter", "restore", "10", "1"]);
+        assert_eq!(shown()["grants"], json!([]), "who makes it again says what it may");
     });
 }
 

@@ -16,6 +16,7 @@ mod kinds;
 mod listener;
 mod outlet;
 mod secret;
+pub mod secret_keys;
 mod server;
 mod source;
 mod things;

@@ -163,8 +163,8 @@ impl KindSchemas {
 
     fn versions_of<K: ConfiguredKind>(&mut self, operations: &Operations) {
         let [all, one, restore] = version_paths::paths::<K>(operations.parameter);
-        self.paths.insert(all, json!({ "get": operations.list_versions() }));
-        self.paths.insert(one, json!({ "get": operations.show_version() }));
+        self.paths.insert(all, json!({ "get": operations.list_versions(), "delete": operations.forget_versions() }));
+        self.paths.insert(one, json!({ "get": operations.show_version(), "delete": operations.forget_version() }));
         self.paths.insert(restore, json!({ "post": operations.restore() }));
     }
 
@@ -263,6 +263,19 @@ impl Operations {
         let responses =
             json!({ "200": { "description": "The version", "content": content("ConfiguredVersionWithThing") } });
         json!({ "tags": self.tags(), "summary": "Shows a version of one.", "parameters": parameters, "responses": responses })
+    }
+
+    fn forget_versions(&self) -> Value {
+        let summary = "Has the versions of one forget what it was, wherever that is not what it is now; who changed it, and when, stays.";
+        let responses = json!({ "204": { "description": "Forgotten" } });
+        json!({ "tags": self.tags(), "summary": summary, "parameters": [self.path_parameter()], "responses": responses })
+    }
+
+    fn forget_version(&self) -> Value {
+        let summary = "Has a version of one forget what it was; who changed it, and when, stays.";
+        let responses = json!({ "204": { "description": "Forgotten" } });
+        let parameters = json!([self.path_parameter(), number_parameter()]);
+        json!({ "tags": self.tags(), "summary": summary, "parameters": parameters, "responses": responses })
     }
 
     fn restore(&self) -> Value {

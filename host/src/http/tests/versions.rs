@@ -37,22 +37,32 @@ async fn versions_of_every_kind_are_shown_and_restored_as_the_document_says() {
         let listed = api.get(Role::Reader, &format!("{one}/versions")).await.expect(200);
         assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{path}: what changes nothing is no version");
         assert_eq!(listed["items"][0]["act"], "created", "{listed}");
-        let shown = api.get(Role::Reader, &format!("{one}/versions/1")).await.expect(200);
+        let shown = api.get(admin, &format!("{one}/versions/1")).await.expect(200);
         assert!(shown["thing"].is_object(), "{shown}");
         let restored = api.post(admin, &format!("{one}/versions/1/restore"), &json!({})).await.expect(200);
         assert_eq!(restored["differences"], json!([]), "{path}");
         assert_eq!(restored["changed_by"], listed["items"][0]["actor"], "{path}");
-        api.get(Role::Reader, &format!("{one}/versions/2")).await.problem(404);
+        api.get(Role::Reader, &format!("{one}/versions/1")).await.problem(403);
+        api.get(admin, &format!("{one}/versions/2")).await.problem(404);
         api.post(admin, &format!("{one}/versions/1/restore"), &json!({ "colour": 1 })).await.problem(422);
         api.post(admin, &format!("{one}/versions/1/restore"), &json!([])).await.problem(422);
+        api.delete(admin, &format!("{one}/versions/1")).await.expect(204);
+        let forgotten = api.get(admin, &format!("{one}/versions/1")).await.expect(200);
+        assert_eq!((&forgotten["thing"], &forgotten["forgotten"]), (&Value::Null, &json!(true)), "{path}");
+        api.delete(admin, &format!("{one}/versions")).await.expect(204);
     }
     api.patch(admin, "/settings", &json!({ "kept_versions": 19 })).await.problem(422);
     api.patch(admin, "/settings", &json!({ "ticket_hook": "Case#" })).await.expect(200);
-    let first = api.get(Role::Reader, "/settings/versions/1").await.expect(200);
+    api.get(Role::Reader, "/settings/versions/1").await.problem(403);
+    let first = api.get(admin, "/settings/versions/1").await.expect(200);
     assert_eq!((&first["act"], &first["thing"]["ticket_hook"]), (&json!("found"), &json!("Ticket#")));
-    let tried = api.post(admin, "/settings/versions/1/restore?check=true", &json!({})).await.expect(200);
-    assert_eq!(tried["differences"][0]["key"], "ticket_hook", "{tried}");
+    let tried = api.post(admin, "/settings/versions/1/restore?check=true", &json!({})).await;
+    assert!(!tried.headers.contains_key(header::ETAG), "nothing is stored that it would be the tag of");
+    assert_eq!(tried.expect(200)["differences"][0]["key"], "ticket_hook");
     assert_eq!(api.get(admin, "/settings").await.expect(200)["ticket_hook"], "Case#", "it was only tried");
+    api.delete(admin, "/settings/versions/1").await.expect(204);
+    api.delete(admin, "/settings/versions").await.expect(204);
+    assert_eq!(api.get(admin, "/settings/versions/1").await.expect(200)["thing"], Value::Null);
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub struct VersionDocument {
     /// Number of the version of the configuration that the change made; null where it was not noted.
     #[schema(required)]
     pub configuration: Option<i64>,
+    /// Whether what the thing was is forgotten, since an admin asked for that.
+    pub forgotten: bool,
 }
 
 impl From<VersionRow> for VersionDocument {
@@ -52,6 +54,7 @@ impl From<VersionRow> for VersionDocument {
             secrets: row.secrets,
             has_secrets: row.has_secrets,
             configuration: row.configuration,
+            forgotten: row.is_forgotten,
         }
     }
 }
@@ -63,7 +66,8 @@ pub struct VersionWithThing {
     /// The version.
     #[serde(flatten)]
     pub version: VersionDocument,
-    /// The thing as it was from then on, without its secrets, in the form in which it is shown; null where it is gone.
+    /// The thing as it was from then on, without its secrets, in the form in which it is shown; null where it is gone,
+    /// or that is forgotten.
     #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, required)]
     pub thing: Option<Object>,
 }

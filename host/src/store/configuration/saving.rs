@@ -1,7 +1,7 @@
 //! How a changed configuration is saved: its rows, with a version of each thing that changes and what filters are made of,
 //! all or nothing.
 
-use super::{lock, number, read_version, secret_place, stamp};
+use super::{lock, number, read_version, secret_place, stamp, touch};
 use crate::secret_key::SecretKey;
 use crate::store::configured_versions::{self, Change, ChangeAct, SETTINGS, ThingChange};
 use crate::store::filter_components::{self, FilterMakeup, Move};
@@ -9,9 +9,10 @@ use crate::store::{Store, StoreError, customers};
 use futures_util::future::BoxFuture;
 use postigo_model::actor::Actor;
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind, write};
-use postigo_model::configured::key_difference::key_differences;
+use postigo_model::configured::key_difference::{KeyDifference, key_differences};
+use postigo_model::configured::secret_keys::SecretNames;
 use postigo_model::configured::{
-    Configuration, ConfigurationVersion, CustomerUser, Filter, KindVisitor, Secret, visit_kinds,
+    Configuration, ConfigurationVersion, CustomerUser, Filter, KindVisitor, Settings, visit_kinds,
 };
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
@@ -41,10 +42,13 @@ pub async fn save(
         kept_versions: after.settings.kept_versions,
     };
     if before.settings != after.settings {
-        let written = write(&after.settings);
-        let earlier = write(&before.settings);
-        change.note((SETTINGS, ""), ChangeAct::Changed, &earlier, Some(&written), ThingSecrets::default());
-        change.put(SETTINGS, String::new(), written, Map::new());
+        let (earlier, mut written) = (write(&before.settings), write(&after.settings));
+        let keys = key_differences(&earlier, &written);
+        if after.settings.kept_versions == Settings::default().kept_versions {
+            // A host of an earlier version that still runs does not know the key, and reads no row that has one.
+            written.shift_remove(KEPT_VERSIONS);
+        }
+        change.put((SETTINGS, ""), ChangeAct::Changed, keys, written, Map::new(), SecretNames::default());
     }
     let mut writing = ChangeWriter { change, before, after, key, result: Ok(()) };
     visit_kinds(&mut writing);
@@ -56,6 +60,9 @@ pub async fn save(
     }
     store.write(change, carry_out).await
 }
+
+/// The key of the settings that says how many versions are kept.
+const KEPT_VERSIONS: &str = "kept_versions";
 
 /// What a save does.
 struct SaveChange {
@@ -73,32 +80,6 @@ struct SaveChange {
     at: i64,
     /// So many versions of each thing are kept.
     kept_versions: u32,
-}
-
-/// The names of a thing's secrets.
-#[derive(Default)]
-struct ThingSecrets {
-    /// Those that were set, changed or taken away.
-    changed: Vec<String>,
-    /// Those that it has.
-    has: Vec<String>,
-}
-
-impl ThingSecrets {
-    fn of<K: LoadedKind>(before: Option<&K>, after: Option<&K>) -> Self {
-        let all = |thing: Option<&K>| -> BTreeMap<&'static str, Secret> {
-            let mut thing = thing.cloned().unwrap_or_default();
-            let secrets = thing.secrets().into_iter();
-            secrets.filter_map(|(field, secret)| Some((field, secret.clone()?))).collect()
-        };
-        let (before, after) = (all(before), all(after));
-        let mut changed: Vec<&'static str> = before.keys().chain(after.keys()).copied().collect();
-        changed.sort_unstable();
-        changed.dedup();
-        changed.retain(|field| before.get(field) != after.get(field));
-        let names = |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect();
-        Self { changed: names(changed), has: names(after.into_keys().collect()) }
-    }
 }
 
 /// Notes what differs, kind by kind.
@@ -131,31 +112,43 @@ struct PutRow {
 }
 
 impl SaveChange {
-    fn put(&mut self, kind: &'static str, name: String, body: Map<String, Value>, secrets: Map<String, Value>) {
-        let (body, secrets) = (Value::Object(body).to_string(), Value::Object(secrets).to_string());
-        self.put.push(PutRow { kind, name, body, secrets, digest: String::new() });
-    }
-
-    /// Notes what becomes of a thing: what it is, none where it is gone, and what that differs from.
-    fn note(
+    /// Has a thing written, and that noted: what it is from now on, and the keys that are otherwise than before.
+    fn put(
         &mut self,
         (kind, name): (&'static str, &str),
         act: ChangeAct,
-        before: &Map<String, Value>,
-        after: Option<&Map<String, Value>>,
-        secrets: ThingSecrets,
+        differences: Vec<KeyDifference>,
+        body: Map<String, Value>,
+        sealed: Map<String, Value>,
+        secrets: SecretNames,
     ) {
-        let differing = after.map(|after| key_differences(before, after)).unwrap_or_default();
-        let keys = differing.into_iter().map(|found| found.key).collect();
+        let (name, body) = (name.to_owned(), Value::Object(body).to_string());
+        let keys = differences.into_iter().map(|found| found.key).collect();
         self.noted.push(ThingChange {
             kind,
-            name: name.to_owned(),
+            name: name.clone(),
             act,
-            body: after.map(|after| Value::Object(after.clone()).to_string()),
+            body: Some(body.clone()),
+            sealed: sealed.clone(),
             keys,
-            secrets: secrets.changed,
-            has_secrets: secrets.has,
+            secrets,
         });
+        let secrets = Value::Object(sealed).to_string();
+        self.put.push(PutRow { kind, name, body, secrets, digest: String::new() });
+    }
+
+    /// Has a thing removed, and that noted.
+    fn remove<K: LoadedKind>(&mut self, name: &str, gone: &K) {
+        self.noted.push(ThingChange {
+            kind: K::KIND,
+            name: name.to_owned(),
+            act: ChangeAct::Deleted,
+            body: None,
+            sealed: Map::new(),
+            keys: Vec::new(),
+            secrets: SecretNames::of(Some(gone), None),
+        });
+        self.remove.push((K::KIND, name.to_owned()));
     }
 
     /// What the filters that are written are made of: their rows keep the digest, and what is another than before is
@@ -193,16 +186,14 @@ impl SaveChange {
                 }
             }
             let (earlier, written) = (before.get(name), write(thing));
-            let secrets = ThingSecrets::of(earlier, Some(thing));
             let act = if earlier.is_none() { ChangeAct::Created } else { ChangeAct::Changed };
             // Of what is new the keys are told that say more than their defaults.
             let from = earlier.map_or_else(|| write(&K::default()), write);
-            self.note((K::KIND, name), act, &from, Some(&written), secrets);
-            self.put(K::KIND, name.clone(), written, sealed);
+            let (keys, secrets) = (key_differences(&from, &written), SecretNames::of(earlier, Some(thing)));
+            self.put((K::KIND, name), act, keys, written, sealed, secrets);
         }
         for (name, gone) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {
-            self.note((K::KIND, name), ChangeAct::Deleted, &write(gone), None, ThingSecrets::of(Some(gone), None));
-            self.remove.push((K::KIND, name.clone()));
+            self.remove(name, gone);
         }
         Ok(())
     }
@@ -301,15 +292,16 @@ async fn changed_customers(
             name: customer.login.clone(),
             act: if earlier.is_none() { ChangeAct::Created } else { ChangeAct::Changed },
             body: Some(configured_versions::text(customer)),
+            sealed: Map::new(),
             keys,
-            secrets: Vec::new(),
-            has_secrets: Vec::new(),
+            secrets: SecretNames::default(),
         }
     };
     Ok(changed.map(change).collect())
 }
 
-/// Deletes a customer user, with what versions say of them but who deleted them; whether there was one.
+/// Deletes a customer user, with what versions say of them but who deleted them; whether there was one, or versions said
+/// anything of one whom a host of an earlier version deleted.
 pub async fn delete_customer(store: &Store, login: &str, actor: &Actor) -> Result<bool, StoreError> {
     type Input = (String, Actor);
     fn work<'c>(
@@ -317,11 +309,13 @@ pub async fn delete_customer(store: &Store, login: &str, actor: &Actor) -> Resul
         connection: &'c mut AnyConnection,
     ) -> BoxFuture<'c, Result<bool, StoreError>> {
         Box::pin(async move {
-            // Who saves them meanwhile comes after this, or before.
             lock(connection).await?;
-            if customers::by_login(connection, login).await?.is_none() {
+            let is_there = customers::by_login(connection, login).await?.is_some();
+            if !is_there && !configured_versions::tells_of_customer(connection, login).await? {
                 return Ok(false);
             }
+            // Who read them before this saves nothing of what was read, else they were there again.
+            touch(connection).await?;
             let at = postigo_model::timestamp::now();
             let made = Change { actor, at, configuration: number(connection).await?, kept: 1 };
             configured_versions::forget_customer(connection, login, made).await?;

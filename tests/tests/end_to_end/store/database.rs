@@ -4,7 +4,7 @@ use postigo::spool::Spool;
 use postigo::store::{Location, Store};
 use postigo_model::spool::{Arrival, SourceKey};
 use postigo_tests::postgres::Postgres;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, Row as _};
 
 /// A data folder for SQLite, and a PostgreSQL where it is installed.
 pub struct Databases {
@@ -47,12 +47,21 @@ impl Database {
 
     /// Changes rows by hand.
     pub async fn execute(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&mut self.connection().await).await.unwrap();
+    }
+
+    /// The first column, a text, of the rows that a statement finds.
+    pub async fn texts(&self, statement: &'static str) -> Vec<String> {
+        let rows = sqlx::query(statement).fetch_all(&mut self.connection().await).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn connection(&self) -> sqlx::AnyConnection {
         let url = match &self.location {
             Location::Folder(folder) => format!("sqlite://{}/postigo.db", folder.display()),
             Location::Postgres(url) => url.clone(),
         };
-        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::AnyConnection::connect(&url).await.unwrap()
     }
 }
 

@@ -206,6 +206,15 @@ async fn of_a_customer_user_who_is_deleted_only_that_is_kept() {
         assert!(configured_versions::find(store, "customer_user", "jane", 1).await.unwrap().is_none());
         assert!(!configuration::delete_customer(store, "jane", &anna()).await.unwrap());
         assert_eq!(configured.versions("customer_user", "jane").await.len(), 1);
+
+        // Whom a host of an earlier version deleted, which knows no versions.
+        let joan = CustomerUser { login: "joan".into(), email: "joan@customer.test".into(), ..CustomerUser::default() };
+        let now = configured.load().await;
+        configuration::save(store, key, &now, &now, vec![joan], &anna()).await.unwrap();
+        configured.database.execute("DELETE FROM customer_user WHERE login = 'joan'").await;
+        assert!(configuration::delete_customer(store, "joan", &anna()).await.unwrap());
+        assert_eq!(configured.versions("customer_user", "joan").await.len(), 1);
+        assert!(configured_versions::find(store, "customer_user", "joan", 1).await.unwrap().is_none());
     }
 }
 
@@ -223,5 +232,89 @@ async fn many_things_that_change_at_once_have_a_version_each() {
             assert_eq!(acts, [(2, ChangeAct::Changed), (1, ChangeAct::Created)]);
         }
         assert_eq!(configured.acts("queue", "Raw").await, [(2, ChangeAct::Changed), (1, ChangeAct::Found)]);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_somebody_changes_by_hand_is_credited_to_nobody() {
+    let (_databases, each) = each().await;
+    for configured in each {
+        let account = Account {
+            name: "main".into(),
+            host: "mail.example.org".into(),
+            password: Some(Secret::new("pa55word")),
+            ..Account::default()
+        };
+        configured.change(|after| drop(after.accounts.insert("main".into(), account.clone()))).await;
+        let store = configured.database.store();
+        let by = async || {
+            configured_versions::attributions(store, "account", Some(&["main"])).await.unwrap()["main"].clone()
+        };
+        assert_eq!(by().await.changed_by.as_deref(), Some("command line (anna)"));
+        configured.database.execute("UPDATE configured SET secrets = '{}' WHERE name = 'main'").await;
+        assert_eq!(by().await.changed_by, None, "nobody is told of who did not do it");
+        let found = &configured.versions("account", "main").await[0];
+        assert_eq!(
+            (found.number, found.act, found.secrets.as_slice()),
+            (2, ChangeAct::Found, &["password".to_owned()][..])
+        );
+        configured.change(|after| after.accounts.get_mut("main").unwrap().folder = "Other".into()).await;
+        let acts = configured.acts("account", "main").await;
+        assert_eq!(acts, [(3, ChangeAct::Changed), (2, ChangeAct::Found), (1, ChangeAct::Created)]);
+        let changed = configured_versions::changed_secrets(store, "account", "main", (1, 3)).await.unwrap();
+        assert_eq!(changed.into_iter().collect::<Vec<_>>(), ["password"]);
+    }
+}
+
+#[tokio::test]
+async fn a_host_of_an_earlier_version_reads_settings_whose_versions_are_as_many_as_ever() {
+    let (_databases, each) = each().await;
+    for configured in each {
+        let settings = "SELECT body FROM configured WHERE kind = 'settings'";
+        configured.change(|after| after.settings.ticket_hook = "Case#".into()).await;
+        let stored = configured.database.texts(settings).await.concat();
+        assert!(stored.contains("Case#") && !stored.contains("kept_versions"), "{stored}");
+        assert_eq!(configured.acts("settings", "").await, [(2, ChangeAct::Changed), (1, ChangeAct::Found)]);
+        configured.change(|after| after.settings.kept_versions = 20).await;
+        assert!(configured.database.texts(settings).await.concat().contains("\"kept_versions\":20"));
+        assert_eq!(configured.versions("settings", "").await[0].keys, ["kept_versions"]);
+        assert_eq!(configured.load().await.settings.kept_versions, 20);
+    }
+}
+
+#[tokio::test]
+async fn of_what_was_deleted_long_ago_nothing_is_kept_but_of_what_is_there_again() {
+    let (_databases, each) = each().await;
+    for configured in each {
+        let queue = |name: &str| Queue { name: name.into(), ..Queue::default() };
+        let (gone, again) = ("gone", "there again");
+        for name in [gone, again] {
+            configured.change(|after| drop(after.queues.insert(name.into(), queue(name)))).await;
+            configured.change(|after| drop(after.queues.remove(name))).await;
+        }
+        configured.change(|after| drop(after.queues.insert(again.into(), queue(again)))).await;
+        let store = configured.database.store();
+        assert_eq!(configured_versions::purge_deleted(store, 1).await.unwrap(), 0, "none is so old");
+        assert_eq!(configured.versions("queue", gone).await.len(), 2);
+        assert_eq!(configured_versions::purge_deleted(store, i64::MAX).await.unwrap(), 1);
+        assert_eq!(configured.versions("queue", gone).await, []);
+        assert_eq!(configured.versions("queue", again).await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn who_changed_more_things_than_a_statement_has_places_for_is_told() {
+    let (_databases, each) = each().await;
+    for configured in each {
+        let (store, key) = (configured.database.store(), &configured.key);
+        let jane = CustomerUser { login: "jane".into(), email: "jane@customer.test".into(), ..CustomerUser::default() };
+        let now = configured.load().await;
+        configuration::save(store, key, &now, &now, vec![jane], &anna()).await.unwrap();
+        // PostgreSQL takes 65,535 values, SQLite 32,766.
+        let others: Vec<String> = (0..66_000).map(|number| format!("nobody {number}")).collect();
+        let names: Vec<&str> = others.iter().map(String::as_str).chain(["jane"]).collect();
+        let found = configured_versions::attributions(store, "customer_user", Some(&names)).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found["jane"].changed_by.as_deref(), Some("command line (anna)"));
     }
 }
