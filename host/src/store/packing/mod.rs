@@ -63,6 +63,8 @@ static UNPACKING: LazyLock<[DecoderDictionary<'static>; 2]> =
 
 thread_local! {
     static COMPRESSORS: RefCell<[Option<Compressor<'static>>; 2]> = const { RefCell::new([None, None]) };
+    // A list unpacks one row after the other, and would make one of these for each.
+    static DECOMPRESSORS: RefCell<[Option<Decompressor<'static>>; 2]> = const { RefCell::new([None, None]) };
 }
 
 /// Packs bytes in which something is said of a mail.
@@ -114,9 +116,14 @@ pub fn unpack(what: &'static str, packed: &[u8], most: usize) -> Result<Vec<u8>,
     }
     take_number(&mut rest).ok_or_else(unreadable)?;
     let place = Dictionary::of(*how).ok_or_else(unreadable)?.place();
-    let unpacked = Decompressor::with_prepared_dictionary(&UNPACKING[place])
-        .and_then(|mut decompressor| decompressor.decompress(rest, length))
-        .map_err(|error| corrupt(what, format!("it cannot be unpacked: {error}.")))?;
+    let unpacked = DECOMPRESSORS.with_borrow_mut(|kept| {
+        let decompressor = match &mut kept[place] {
+            Some(decompressor) => decompressor,
+            none => none.insert(Decompressor::with_prepared_dictionary(&UNPACKING[place])?),
+        };
+        decompressor.decompress(rest, length)
+    });
+    let unpacked = unpacked.map_err(|error| corrupt(what, format!("it cannot be unpacked: {error}.")))?;
     if unpacked.len() != length {
         return Err(corrupt(what, format!("it has {} bytes, not {length} as it says.", unpacked.len())));
     }
