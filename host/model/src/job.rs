@@ -79,7 +79,7 @@ pub struct Job {
     pub kind: String,
     /// How far it has come.
     pub status: JobStatus,
-    /// What is to be done, the kind's own.
+    /// What is to be done, the kind's own; null where the row cannot be read.
     pub asked: Value,
     /// Who asked for it.
     pub asked_by: String,
@@ -115,7 +115,7 @@ pub struct ReplayOrder {
     pub account: Option<String>,
     /// That went into this queue.
     pub queue: Option<String>,
-    /// So many at most, the latest first.
+    /// So many are tried at most, the latest first.
     pub limit: i64,
     /// The filters that run, by name; empty: all.
     pub only: Vec<String>,

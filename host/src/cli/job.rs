@@ -9,7 +9,7 @@ pub use following::{Following, follow};
 use super::output::word;
 use super::rows::{self, Ids};
 use super::{CommandError, Context};
-use crate::jobs::check_kind;
+use crate::jobs::{check_kind, exports};
 use crate::service::jobs::{self, JobDocument};
 use crate::store::jobs::JobFilter;
 use postigo_model::job::JobStatus;
@@ -64,11 +64,13 @@ impl Command {
             }
             Self::Cancel(rows) => {
                 jobs::cancel(context.store().await?, rows.ids.clone(), None).await?;
-                let has_ended = |job: &JobDocument| job.status.has_ended();
                 rows.tell(WHAT, "cancelled", context);
                 for id in rows.ids {
                     let job = jobs::show(context.store().await?, id).await?;
-                    if !has_ended(&job) {
+                    if job.status == JobStatus::Cancelled {
+                        // One that waited may have begun its file here.
+                        exports::discard(context.data(), id).await;
+                    } else if !job.status.has_ended() {
                         context
                             .output()
                             .aside(&format!("The job {id} runs still; whoever runs it ends it within a second."));

@@ -31,7 +31,7 @@ pub struct Replay {
     /// Only those that went into this queue
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
-    /// At most so many, the latest first
+    /// Try at most so many, the latest first; at most 1,000,000 messages are looked at for them
     #[arg(long, value_name = "N", default_value_t = USUAL_REPLAY, value_parser = clap::value_parser!(i64).range(1..=MOST_REPLAYED))]
     limit: i64,
     /// With this filter alone, whether it is valid or not; may be given again

@@ -5,7 +5,7 @@ use super::shares::Shares;
 use super::{jobs, listening, overview, presence, retention, signing_in, summing, working};
 use crate::answer;
 use crate::inbound::lmtp::host_name;
-use crate::jobs::{JobTools, KINDS, Pace, Runner};
+use crate::jobs::{JobTools, KINDS, NOTED, Pace, Runner};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::{OAuth2Error, Tokens};
@@ -182,6 +182,7 @@ impl Daemon {
         let counting = Arc::clone(&metrics);
         let counted = move |done: DoneMessage| counting.message_done(&done.result);
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
+        let budget = Arc::clone(worker.budget());
         let working = tokio::spawn(working::run(worker, host.clone(), held, counted, all_ends.clone()));
         let live = Arc::clone(&self.live);
         let look = move || {
@@ -230,10 +231,11 @@ impl Daemon {
         };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let runner = Runner {
-            tools: JobTools { spool: self.spool.clone(), live: Arc::clone(&self.live), host: host.clone() },
+            tools: JobTools { spool: self.spool.clone(), live: Arc::clone(&self.live), host: host.clone(), budget },
             host_name: host_name().to_owned(),
             kinds: &KINDS,
             pace: Pace::Beside,
+            noted: NOTED,
         };
         let jobs = tokio::spawn(jobs::run(runner, all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));

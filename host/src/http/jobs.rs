@@ -82,7 +82,12 @@ async fn cancel(
 ) -> Result<axum::Json<JobDocument>, Problem> {
     let actor = caller.actor();
     jobs::cancel(&state.store, vec![id], (caller.role != Role::Admin).then_some(&actor)).await?;
-    Ok(axum::Json(jobs::show(&state.store, id).await?))
+    let job = jobs::show(&state.store, id).await?;
+    // One that waited may have begun its file here; whoever runs one removes it.
+    if job.status == JobStatus::Cancelled {
+        exports::discard(state.spool.data(), id).await;
+    }
+    Ok(axum::Json(job))
 }
 
 /// Which mails are replayed, and with which filters.
@@ -103,7 +108,7 @@ struct ReplayRequest {
     /// That went into this queue.
     #[schema(nullable = false)]
     queue: Option<String>,
-    /// So many mails at most, the latest first; 1 to 1,000,000.
+    /// So many mails are tried at most, the latest first; 1 to 1,000,000. At most 1,000,000 messages are looked at for them.
     limit: i64,
     /// The filters that run, by name, whether valid or not; empty: all that are valid.
     only: Vec<String>,

@@ -2,6 +2,7 @@
 //! kept as long as the job's row.
 
 use postigo_files::data_folder;
+use postigo_supervision::{WorkKind, blocking};
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,10 @@ use std::path::{Path, PathBuf};
 pub const FOLDER: &str = "exports";
 /// What a file's name ends in until it is whole.
 const UNFINISHED: &str = ".part";
+/// So many bytes of the file system stay free …
+const LEFT_FREE: u64 = 1 << 30;
+/// … and a part of it in so many.
+const PART_LEFT_FREE: u64 = 20;
 
 /// What the file of a job is called.
 pub fn name(job: i64) -> String {
@@ -57,6 +62,40 @@ pub fn remove(data: &Path, job: i64) -> io::Result<()> {
     Ok(())
 }
 
+/// Why no more is to be written, where files have little room left: mail has to be stored in the same place. A sentence.
+pub fn shortage(data: &Path) -> io::Result<Option<String>> {
+    let system = rustix::fs::statvfs(data)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+    Ok(shortage_of(bytes(system.f_bavail), bytes(system.f_blocks)))
+}
+
+fn shortage_of(free: u64, all: u64) -> Option<String> {
+    let left = LEFT_FREE.max(all / PART_LEFT_FREE);
+    (free < left).then(|| {
+        format!(
+            "The data folder's file system has {} MiB left, and exports leave {} MiB free for mail. Make room, or ask \
+             for a shorter span of time.",
+            free >> 20,
+            left >> 20
+        )
+    })
+}
+
+/// Removes what there is of the file of a job that was cancelled. Where that fails, the log says so; it is removed with
+/// others that nobody keeps then.
+pub async fn discard(data: &Path, job: i64) {
+    let data = data.to_owned();
+    // A panic has been told of.
+    if let Ok(Err(error)) = blocking(WorkKind::Files, "exports", move || remove(&data, job)).await {
+        tell_left(job, &error);
+    }
+}
+
+/// Has the log say that a file could not be removed.
+pub fn tell_left(job: i64, error: &io::Error) {
+    tracing::warn!(job, %error, "the file of a job that came to nothing could not be removed");
+}
+
 /// The jobs that files are of. Other files are none of ours.
 pub fn found(data: &Path) -> io::Result<Vec<i64>> {
     let entries = match fs::read_dir(data.join(FOLDER)) {
@@ -92,6 +131,16 @@ mod tests {
         assert_eq!(fs::read(path(data.path(), 7)).unwrap(), b"known!");
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o077;
         assert_eq!((mode(path(data.path(), 7)), mode(data.path().join(FOLDER)) & 0o007), (0, 0));
+    }
+
+    #[test]
+    fn room_is_left_for_mail() {
+        const GIB: u64 = 1 << 30;
+        assert_eq!(shortage_of(2 * GIB, 10 * GIB), None);
+        assert!(shortage_of(GIB - 1, 10 * GIB).unwrap().contains("has 1023 MiB left, and exports leave 1024 MiB free"));
+        assert!(shortage_of(4 * GIB, 100 * GIB).unwrap().contains("exports leave 5120 MiB free"));
+        let nowhere = shortage(Path::new("/nowhere at all"));
+        assert_eq!(nowhere.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

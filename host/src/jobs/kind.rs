@@ -5,7 +5,7 @@ use crate::spool::Spool;
 use crate::store::StoreError;
 use crate::store::jobs::ClaimedJob;
 use crate::store::leases::Host;
-use crate::worker::Live;
+use crate::worker::{Live, WorkerBudget};
 use postigo_model::job::JobProgress;
 use serde_json::Value;
 use std::pin::Pin;
@@ -21,6 +21,8 @@ pub struct JobTools {
     pub live: Arc<Live>,
     /// Who works.
     pub host: Host,
+    /// The memory that messages may take here, the worker's and those of jobs together.
+    pub budget: Arc<WorkerBudget>,
 }
 
 /// Why a job cannot go on.
@@ -73,7 +75,8 @@ pub trait JobSteps: Send + Sync {
     /// How much is done.
     fn progress(&self) -> JobProgress;
 
-    /// Where whoever takes the job over goes on. At most some 100 KiB: it is written once a second.
+    /// Where whoever takes the job over goes on. At most some 100 KiB: it is written each second while it is short, and
+    /// each ten where it is long.
     fn position(&self) -> Value;
 
     /// Removes what it has made beside its row: it was cancelled, or failed.

@@ -15,6 +15,9 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// So many communications are read at once, …
 const PIECE: i64 = 500;
 /// … and so many with their entries, of which each has one for each filter of a chain.
@@ -121,12 +124,19 @@ impl<'j> ExportSteps<'j> {
             return Err(JobError::Because(sentence));
         }
         // Durable before it is noted how far it is.
-        in_files(job, move || {
-            // At its place: a step that is made again writes the same bytes there.
-            file.write_all_at(text.as_bytes(), before)?;
-            file.sync_data()
+        let shortage = in_files(job, move || {
+            let shortage = exports::shortage(&data)?;
+            if shortage.is_none() {
+                // At its place: a step that is made again writes the same bytes there.
+                file.write_all_at(text.as_bytes(), before)?;
+                file.sync_data()?;
+            }
+            Ok(shortage)
         })
         .await?;
+        if let Some(sentence) = shortage {
+            return Err(JobError::Because(sentence));
+        }
         self.position.bytes = bytes;
         self.position.lines += lines;
         self.position.last = last;
@@ -150,7 +160,7 @@ impl JobSteps for ExportSteps<'_> {
 
     fn discard(&mut self) {
         if let Err(error) = exports::remove(self.tools.spool.data(), self.job) {
-            tracing::warn!(job = self.job, %error, "the file of a job that came to nothing could not be removed");
+            exports::tell_left(self.job, &error);
         }
     }
 }

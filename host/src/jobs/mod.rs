@@ -14,7 +14,7 @@ mod run;
 mod tests;
 
 pub use kind::{JobError, JobKind, JobStep, JobSteps, JobTools, JobWork};
-pub use run::{Pace, RunEnd, RunJob, Runner};
+pub use run::{NOTED, Pace, RunEnd, RunJob, Runner};
 
 use log_export::LogExport;
 use replay::Replay;

@@ -18,7 +18,11 @@ use tokio_util::sync::CancellationToken;
 /// So often is looked whether somebody wants the job to end.
 const LOOKED: Duration = Duration::from_millis(500);
 /// Progress is noted so often at most.
-const NOTED: Duration = Duration::from_secs(1);
+pub const NOTED: Duration = Duration::from_secs(1);
+/// A position of so many bytes is noted with the progress, so that a job that is taken over goes on from what is shown; …
+const SHORT_POSITION: usize = 16 << 10;
+/// … a longer one so often at most.
+const LONG_POSITION_NOTED: Duration = Duration::from_secs(10);
 /// A step that failed since the database was away is made again after so long.
 const AGAIN: Duration = Duration::from_secs(2);
 /// So many hosts may end uncleanly while they run a job.
@@ -65,6 +69,8 @@ pub struct Runner {
     pub kinds: &'static [&'static dyn JobKind],
     /// How much of the host they take.
     pub pace: Pace,
+    /// Progress is noted so often at most: [`NOTED`].
+    pub noted: Duration,
 }
 
 /// Why the work on a job ends before it is done.
@@ -104,7 +110,7 @@ impl Runner {
         let Some(kind) = self.kinds.iter().find(|kind| kind.name() == job.kind) else { return Ok(None) };
         let id = job.claim.id;
         tracing::info!(job = id, kind = job.kind, left_by = job.left_by, "a job begins");
-        let mut keeping = Keeping::new(store, &job, *kind, stop, told);
+        let mut keeping = Keeping::new(self, &job, *kind, stop, told);
         let mut steps = None;
         let worked = if job.abandoned >= MOST_ABANDONED {
             Worked::Failed(abandoned(&job))
@@ -150,7 +156,7 @@ impl Runner {
         };
         let worked = self.step_by_step(steps.as_mut(), keeping).await;
         if matches!(worked, Worked::Interrupted(Interruption::Stopped)) {
-            (keeping.progress, keeping.position) = (steps.progress(), Some(steps.position()));
+            (keeping.progress, keeping.position) = (steps.progress(), Some(steps.position().to_string()));
         }
         worked
     }
@@ -205,23 +211,26 @@ struct Keeping<'k> {
     stop: &'k CancellationToken,
     told: &'k (dyn Fn(i64, &JobProgress) + Sync),
     progress: JobProgress,
-    position: Option<Value>,
-    /// Whether there is something to be noted.
-    has_news: bool,
+    /// Where whoever goes on with it does so, JSON: this host gives it back.
+    position: Option<String>,
+    /// Progress is noted so often at most.
+    every: Duration,
     noted: Instant,
+    /// When a position was noted last here.
+    positioned: Option<Instant>,
     looked: Instant,
 }
 
 impl<'k> Keeping<'k> {
     fn new(
-        store: &'k Store,
+        runner: &'k Runner,
         job: &'k ClaimedJob,
         kind: &dyn JobKind,
         stop: &'k CancellationToken,
         told: &'k (dyn Fn(i64, &JobProgress) + Sync),
     ) -> Self {
         Self {
-            store,
+            store: runner.tools.spool.store(),
             job,
             begun: Instant::now(),
             deadline: kind.deadline(),
@@ -229,8 +238,9 @@ impl<'k> Keeping<'k> {
             told,
             progress: job.progress.clone(),
             position: None,
-            has_news: false,
+            every: runner.noted,
             noted: Instant::now(),
+            positioned: None,
             looked: Instant::now(),
         }
     }
@@ -250,7 +260,7 @@ impl<'k> Keeping<'k> {
         }
     }
 
-    /// Looks at the row, and notes what is new, where it is time to.
+    /// Looks at the row, and renews the claim, where it is time to.
     async fn look_after(&mut self) -> Result<(), Interruption> {
         if self.begun.elapsed() >= self.deadline {
             return Err(Interruption::Overdue);
@@ -266,18 +276,23 @@ impl<'k> Keeping<'k> {
             // The claim lapses if that lasts.
             Err(error) => tracing::debug!(job = self.job.claim.id, %error, "a job's row could not be looked at"),
         }
-        self.note().await
-    }
-
-    async fn note(&mut self) -> Result<(), Interruption> {
-        let since = self.noted.elapsed();
-        if since < NOTED || (!self.has_news && since < RENEWED) {
+        if self.noted.elapsed() < RENEWED {
             return Ok(());
         }
+        // What the last steps came to is noted with where they are, after the next one.
+        self.note(None, None).await
+    }
+
+    async fn note(&mut self, progress: Option<JobProgress>, position: Option<String>) -> Result<(), Interruption> {
         self.noted = Instant::now();
-        self.has_news = false;
-        match jobs::note(self.store, self.job.claim, self.progress.clone(), self.position.take()).await {
-            Ok(()) => Ok(()),
+        let has_position = position.is_some();
+        match jobs::note(self.store, self.job.claim, progress, position).await {
+            Ok(()) => {
+                if has_position {
+                    self.positioned = Some(self.noted);
+                }
+                Ok(())
+            }
             Err(StoreError::Fenced) => Err(Interruption::Lost),
             Err(error) => {
                 tracing::debug!(job = self.job.claim.id, %error, "the progress of a job could not be noted");
@@ -289,14 +304,15 @@ impl<'k> Keeping<'k> {
     /// A step was made.
     async fn reached(&mut self, steps: &dyn JobSteps) -> Result<(), Interruption> {
         self.progress = steps.progress();
-        self.has_news = true;
         (self.told)(self.job.claim.id, &self.progress);
-        if self.noted.elapsed() >= NOTED {
-            // Written out with its results: not for every step.
-            self.position = Some(steps.position());
-            return self.note().await;
+        if self.noted.elapsed() < self.every {
+            return Ok(());
         }
-        Ok(())
+        // Of the same moment as the progress.
+        let position = steps.position().to_string();
+        let is_due = position.len() <= SHORT_POSITION
+            || self.positioned.is_none_or(|positioned| positioned.elapsed() >= LONG_POSITION_NOTED);
+        self.note(Some(self.progress.clone()), Some(position).filter(|_| is_due)).await
     }
 
     /// A step failed: how the job ends by that; none where it is to be made once more.

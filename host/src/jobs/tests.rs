@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::chain::LazySandbox;
-use crate::spool::Spool;
+use crate::spool::{Spool, leases};
 use crate::store::jobs::{self as rows, ClaimedJob, JobFilter, NewJob};
 use crate::store::leases::Host;
 use crate::store::{Location, Store};
-use crate::worker::Live;
+use crate::worker::{Live, Worker};
 use postigo_model::job::{Job, JobProgress, JobStatus};
+use postigo_model::spool::{Arrival, SourceKey};
 use postigo_sandbox::RuntimeOptions;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -75,27 +76,58 @@ impl JobSteps for Count {
     }
 }
 
-async fn store_in(folder: &Path) -> Store {
+pub(super) async fn store_in(folder: &Path) -> Store {
     Store::open(&Location::Folder(folder.to_owned())).await.unwrap()
 }
 
-async fn runner(store: &Store, folder: &Path, host: &str) -> Runner {
+pub(super) async fn runner(store: &Store, folder: &Path, host: &str) -> Runner {
     let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.join("cache"), "none".into())));
     let key = crate::secret_key::SecretKey::at(folder.join("key"));
     let tools = JobTools {
         spool: Spool::open(store.clone(), folder).unwrap(),
         live: Live::start(store.clone(), key, sandbox).await.unwrap(),
         host: Host::new(host),
+        budget: Arc::default(),
     };
-    Runner { tools, host_name: format!("{host}.example"), kinds: &KINDS, pace: Pace::Alone }
+    let host_name = format!("{host}.example");
+    Runner { tools, host_name, kinds: &KINDS, pace: Pace::Alone, noted: Duration::ZERO }
+}
+
+/// One that knows the kinds that there are.
+pub(super) async fn runner_of_all(store: &Store, folder: &Path, host: &str) -> Runner {
+    Runner { kinds: &super::KINDS, ..runner(store, folder, host).await }
+}
+
+/// Takes mails with these subjects in and files them.
+pub(super) async fn file(runner: &Runner, subjects: impl IntoIterator<Item = String>) {
+    let JobTools { spool, live, .. } = &runner.tools;
+    let arrival = |(number, subject): (usize, String)| Arrival {
+        account: "local".into(),
+        key: SourceKey::Digest,
+        source: format!("box#{number}"),
+        received_at: postigo_model::timestamp::now(),
+        recipients: Vec::new(),
+        communication: None,
+        raw: format!("From: jane@customer.test\r\nTo: desk@desk.test\r\nSubject: {subject}\r\n\r\n{number}\r\n")
+            .into_bytes()
+            .into(),
+    };
+    spool.take_in(subjects.into_iter().enumerate().map(arrival).collect()).await.unwrap();
+    let leases = leases::acquire(spool.store(), &Host::new("worker"), &["local".to_owned()]).await.unwrap();
+    let worker = Worker::new(spool.clone(), Arc::clone(live));
+    worker.run_until_empty(&leases[0], &CancellationToken::new(), &mut |_| {}).await.unwrap();
 }
 
 async fn ask(store: &Store, asked: Value) -> i64 {
-    let new = NewJob { kind: "count".into(), asked, asked_by: "a test".into(), asked_at: 1 };
+    ask_for(store, "count", asked).await
+}
+
+pub(super) async fn ask_for(store: &Store, kind: &str, asked: Value) -> i64 {
+    let new = NewJob { kind: kind.into(), asked, asked_by: "a test".into(), asked_at: 1 };
     store.write(new, |new, connection| Box::pin(rows::add(connection, new, 9))).await.unwrap().unwrap()
 }
 
-async fn shown(store: &Store, id: i64) -> Job {
+pub(super) async fn shown(store: &Store, id: i64) -> Job {
     rows::show(&mut store.read().await.unwrap(), id).await.unwrap().unwrap()
 }
 
@@ -103,12 +135,28 @@ async fn cancel(store: &Store, id: i64) -> Result<(), crate::store::StoreError> 
     store.write(vec![id], |ids, connection| Box::pin(rows::cancel(connection, ids, 2))).await
 }
 
-async fn run(runner: &Runner) -> Option<RunJob> {
+pub(super) async fn run(runner: &Runner) -> Option<RunJob> {
     runner.run_next(None, &CancellationToken::new(), &|_, _| {}).await.unwrap()
 }
 
+/// Works on a job until its progress is such, and then is gone, as a host that is killed.
+pub(super) async fn run_until(runner: &Runner, is_such: impl Fn(&JobProgress) -> bool + Sync) {
+    let such = tokio::sync::Notify::new();
+    let told = |_: i64, progress: &JobProgress| {
+        if is_such(progress) {
+            such.notify_one();
+        }
+    };
+    let stop = CancellationToken::new();
+    tokio::select! {
+        biased;
+        () = such.notified() => {}
+        ran = runner.run_next(None, &stop, &told) => panic!("it came to its end: {ran:?}"),
+    }
+}
+
 /// The hosts that had it are gone.
-async fn lapse(store: &Store) {
+pub(super) async fn lapse(store: &Store) {
     store.execute("UPDATE job SET claimed_until = 0").await;
 }
 
@@ -240,12 +288,9 @@ async fn a_job_of_a_host_that_is_gone_is_taken_over_and_who_comes_back_late_chan
 async fn a_job_that_three_hosts_did_not_survive_is_not_begun_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_in(folder.path()).await;
-    let id = ask(&store, json!({ "to": 1, "at": 0, "then": "stay" })).await;
+    let id = ask(&store, json!({ "to": 9 })).await;
     for host in ["one", "two", "three"] {
-        let runner = runner(&store, folder.path(), host).await;
-        let stop = CancellationToken::new();
-        let ran = tokio::time::timeout(Duration::from_millis(200), runner.run_next(None, &stop, &|_, _| {})).await;
-        assert!(ran.is_err(), "it stays there");
+        run_until(&runner(&store, folder.path(), host).await, |progress| progress.done > 0).await;
         lapse(&store).await;
     }
     let last = runner(&store, folder.path(), "four").await;
@@ -294,4 +339,40 @@ async fn ended_jobs_go_by_age_and_those_that_wait_stay() {
     let counts = rows::counts(&mut store.read().await.unwrap()).await.unwrap();
     assert_eq!(counts.0, [(JobStatus::Waiting, 1), (JobStatus::Running, 0), (JobStatus::Failed, 0)]);
     assert_eq!(counts.1, Some(1));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_fails_with_a_sentence_and_stops_neither_lists_nor_other_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path()).await;
+    let runner = runner(&store, folder.path(), "one").await;
+    let (broken, placeless) = (ask(&store, json!({ "to": 1 })).await, ask(&store, json!({ "to": 1 })).await);
+    let good = ask(&store, json!({ "to": 1 })).await;
+    store.execute(format!("UPDATE job SET asked = '{{\"to\": ' WHERE id = {broken}")).await;
+    store.execute(format!("UPDATE job SET position = 'here' WHERE id = {placeless}")).await;
+    let listed = rows::list(&mut store.read().await.unwrap(), &JobFilter { limit: 9, ..JobFilter::default() }).await;
+    let listed: Vec<_> = listed.unwrap().into_iter().map(|job| (job.id, job.asked)).collect();
+    assert_eq!(listed, [(good, json!({ "to": 1 })), (placeless, json!({ "to": 1 })), (broken, Value::Null)]);
+    assert_eq!(run(&runner).await, Some(RunJob { id: good, end: RunEnd::Ended(JobStatus::Done) }));
+    for id in [broken, placeless] {
+        let job = shown(&store, id).await;
+        assert_eq!((job.status, job.ended_at.is_some()), (JobStatus::Failed, true));
+        assert!(job.error.unwrap().starts_with("Its row in the database cannot be read"));
+    }
+    assert_eq!(run(&runner).await, None);
+}
+
+#[tokio::test]
+async fn jobs_are_counted_without_their_large_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path()).await;
+    for statement in [
+        "SELECT status, COUNT(*) FROM job WHERE status IN ('waiting', 'running', 'failed') GROUP BY status",
+        "SELECT MIN(asked_at) FROM job WHERE status = 'waiting'",
+    ] {
+        let mut sql = crate::store::sql::Sql::new(format!("EXPLAIN QUERY PLAN {statement}"));
+        let rows = sql.all(&mut store.read().await.unwrap()).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 3)).collect();
+        assert!(plan.iter().any(|line| line.contains("COVERING INDEX job_status")), "{plan:?}");
+    }
 }

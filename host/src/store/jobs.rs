@@ -94,7 +94,8 @@ fn claimable(sql: &mut Sql, asked: &JobClaimQuery) {
     }
 }
 
-/// Claims the job that was asked for first of those that may be. No two processes ever have the same.
+/// Claims the job that was asked for first of those that may be. No two processes ever have the same. One whose row
+/// cannot be read fails, and the next is claimed.
 pub async fn claim(store: &Store, asked: JobClaimQuery) -> Result<Option<ClaimedJob>, StoreError> {
     // Most of the time there is none, and nothing is to be written.
     let mut open = Sql::new("SELECT 1 FROM job WHERE status IN ('waiting', 'running')");
@@ -102,10 +103,40 @@ pub async fn claim(store: &Store, asked: JobClaimQuery) -> Result<Option<Claimed
     if open.push(" LIMIT 1").optional(&mut *store.read().await?).await?.is_none() {
         return Ok(None);
     }
-    store.write(asked, |asked, connection| Box::pin(claim_first(connection, asked))).await
+    let (claimed, unreadable) =
+        store.write(asked, |asked, connection| Box::pin(claim_readable(connection, asked))).await?;
+    for (id, reason) in unreadable {
+        tracing::warn!(job = id, reason, "the row of a job cannot be read: the job has failed");
+    }
+    Ok(claimed)
 }
 
-async fn claim_first(connection: &mut AnyConnection, asked: &JobClaimQuery) -> Result<Option<ClaimedJob>, StoreError> {
+/// The first job that can be read, and those before it that cannot, with the reason, which end in the same transaction.
+async fn claim_readable(
+    connection: &mut AnyConnection,
+    asked: &JobClaimQuery,
+) -> Result<(Option<ClaimedJob>, Vec<(i64, String)>), StoreError> {
+    let mut unreadable = Vec::new();
+    loop {
+        match claim_first(connection, asked).await? {
+            None => return Ok((None, unreadable)),
+            Some(Ok(job)) => return Ok((Some(job), unreadable)),
+            Some(Err((id, reason))) => {
+                let sentence = format!("Its row in the database cannot be read ({reason}). Ask for it again.");
+                let mut sql =
+                    Sql::new("UPDATE job SET status = 'failed', claim = 0, cancel_asked = 0, position = NULL");
+                sql.push(", ended_at = ").bind(postigo_model::timestamp::now()).push(", error = ").bind(sentence);
+                sql.push(" WHERE id = ").bind(id).execute(connection).await?;
+                unreadable.push((id, reason));
+            }
+        }
+    }
+}
+
+/// A job that was claimed; or its id, and why its row cannot be read.
+type ClaimedRow = Result<ClaimedJob, (i64, String)>;
+
+async fn claim_first(connection: &mut AnyConnection, asked: &JobClaimQuery) -> Result<Option<ClaimedRow>, StoreError> {
     let mut sql = Sql::new("SELECT id, status, host_name, run FROM job WHERE status IN ('waiting', 'running')");
     claimable(&mut sql, asked);
     sql.push(" ORDER BY id LIMIT 1");
@@ -124,23 +155,30 @@ async fn claim_first(connection: &mut AnyConnection, asked: &JobClaimQuery) -> R
     sql.push(" WHERE id = ").bind(id);
     sql.push(" RETURNING kind, asked, position, done, total, note, abandoned");
     let row = sql.one(connection).await?;
-    Ok(Some(ClaimedJob {
-        claim,
-        kind: row.try_get(0)?,
-        asked: read_json(&row, 1)?.unwrap_or_default(),
-        position: read_json(&row, 2)?,
-        progress: JobProgress { done: row.try_get(3)?, total: row.try_get(4)?, note: row.try_get(5)? },
-        abandoned: row.try_get(6)?,
-        left_by: left_by.filter(|_| is_left),
-    }))
+    // It is this host's by now, whatever is in it.
+    let read = read_claimed(&row, claim, left_by.filter(|_| is_left));
+    Ok(Some(read.map_err(|error| (id, error.to_string()))))
 }
 
-/// Notes how far a job has come, and renews the claim. [`StoreError::Fenced`] where it is lost.
+fn read_claimed(row: &AnyRow, claim: Claim, left_by: Option<String>) -> Result<ClaimedJob, StoreError> {
+    Ok(ClaimedJob {
+        claim,
+        kind: row.try_get(0)?,
+        asked: read_json(row, 1)?.unwrap_or_default(),
+        position: read_json(row, 2)?,
+        progress: JobProgress { done: row.try_get(3)?, total: row.try_get(4)?, note: row.try_get(5)? },
+        abandoned: row.try_get(6)?,
+        left_by,
+    })
+}
+
+/// Renews the claim of a job, and notes how far it has come and its position (JSON), where these are given.
+/// [`StoreError::Fenced`] where the claim is lost.
 pub async fn note(
     store: &Store,
     claim: Claim,
-    progress: JobProgress,
-    position: Option<Value>,
+    progress: Option<JobProgress>,
+    position: Option<String>,
 ) -> Result<(), StoreError> {
     let input = (claim, store.engine(), progress, position);
     store
@@ -148,10 +186,10 @@ pub async fn note(
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE job SET claimed_until = ");
                 TERM.from_now(&mut sql, *engine);
-                set_progress(&mut sql, progress);
-                if let Some(position) = position {
-                    sql.push(", position = ").bind(json("job", position)?);
+                if let Some(progress) = progress {
+                    set_progress(&mut sql, progress);
                 }
+                set_position(&mut sql, position.as_deref());
                 fenced(fence(&mut sql, RUNNING, claim.id, claim.token).execute(connection).await?, 1)
             })
         })
@@ -163,6 +201,12 @@ const RUNNING: &str = "running";
 fn set_progress(sql: &mut Sql, progress: &JobProgress) {
     sql.push(", done = ").bind(progress.done).push(", total = ").bind(progress.total);
     sql.push(", note = ").bind(&progress.note);
+}
+
+fn set_position(sql: &mut Sql, position: Option<&str>) {
+    if let Some(position) = position {
+        sql.push(", position = ").bind(position);
+    }
 }
 
 /// Whether somebody wants a claimed job to end; none where the claim is lost.
@@ -187,10 +231,10 @@ pub struct JobEnding {
 
 /// Ends a claimed job. [`StoreError::Fenced`] where the claim is lost.
 pub async fn end(store: &Store, claim: Claim, ending: JobEnding) -> Result<(), StoreError> {
+    let result = ending.result.as_ref().map(|result| json("job", result)).transpose()?;
     store
-        .write((claim, ending), |(claim, ending), connection| {
+        .write((claim, ending, result), |(claim, ending, result), connection| {
             Box::pin(async move {
-                let result = ending.result.as_ref().map(|result| json("job", result)).transpose()?;
                 let mut sql = Sql::new("UPDATE job SET status = ");
                 sql.bind(ending.status.name()).push(", claim = 0, cancel_asked = 0, position = NULL, ended_at = ");
                 sql.bind(postigo_model::timestamp::now()).push(", result = ").bind(result);
@@ -202,21 +246,20 @@ pub async fn end(store: &Store, claim: Claim, ending: JobEnding) -> Result<(), S
         .await
 }
 
-/// Lets a claimed job wait for whoever goes on with it. [`StoreError::Fenced`] where the claim is lost.
+/// Lets a claimed job wait for whoever goes on with it, at this position (JSON) where one is given. [`StoreError::Fenced`]
+/// where the claim is lost.
 pub async fn give_back(
     store: &Store,
     claim: Claim,
     progress: JobProgress,
-    position: Option<Value>,
+    position: Option<String>,
 ) -> Result<(), StoreError> {
     store
         .write((claim, progress, position), |(claim, progress, position), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE job SET status = 'waiting', claim = 0");
                 set_progress(&mut sql, progress);
-                if let Some(position) = position {
-                    sql.push(", position = ").bind(json("job", position)?);
-                }
+                set_position(&mut sql, position.as_deref());
                 fenced(fence(&mut sql, RUNNING, claim.id, claim.token).execute(connection).await?, 1)
             })
         })
@@ -264,10 +307,9 @@ const COLUMNS: &str = "id, kind, asked, asked_by, asked_at, status, cancel_asked
 
 /// Jobs, the last asked for first, without their results.
 pub async fn list(connection: &mut AnyConnection, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
-    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM job WHERE 1 = 1"));
-    if !filter.status.is_empty() {
-        sql.push(" AND status IN ").list(filter.status.iter().map(|status| status.name()));
-    }
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM job WHERE status IN "));
+    let status = if filter.status.is_empty() { &JobStatus::ALL[..] } else { &filter.status };
+    sql.list(status.iter().map(|status| status.name()));
     if let Some(kind) = &filter.kind {
         sql.push(" AND kind = ").bind(kind);
     }
@@ -289,7 +331,8 @@ fn read(row: &AnyRow) -> Result<Job, StoreError> {
     Ok(Job {
         id: row.try_get(0)?,
         kind: row.try_get(1)?,
-        asked: read_json(row, 2)?.unwrap_or_default(),
+        // One that cannot be read keeps nobody from the others.
+        asked: read_json(row, 2).ok().flatten().unwrap_or_default(),
         asked_by: row.try_get(3)?,
         asked_at: row.try_get(4)?,
         status: read_status(row, 5)?,

@@ -28,7 +28,7 @@ mod tests;
 
 pub use account::DoneMessage;
 pub use attend::Attendant;
-pub use budget::memory_of;
+pub use budget::{WorkerBudget, memory_of};
 pub use dry_run::{DryRun, DryRunResult, LoggedLine, NoFilter, dry_run, with_filter, with_filters};
 pub use evaluate::EvaluateError;
 pub use in_hand::MessagesInHand;
@@ -48,7 +48,7 @@ pub struct Worker {
     spool: Spool,
     live: Arc<Live>,
     calls: CallQueue,
-    room: Arc<budget::WorkerBudget>,
+    room: Arc<WorkerBudget>,
     alone: Arc<AloneWorker>,
     in_hand: MessagesInHand,
 }
@@ -79,6 +79,11 @@ impl Worker {
     #[must_use]
     pub fn noting(self, in_hand: MessagesInHand) -> Self {
         Self { in_hand, ..self }
+    }
+
+    /// The memory of the messages that it works on. Whoever works on messages beside it holds of the same.
+    pub fn budget(&self) -> &Arc<WorkerBudget> {
+        &self.room
     }
 
     /// What it works by.

@@ -443,7 +443,7 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     })
     .await;
     // Of large ones there is room for one.
-    desk.worker.room = Arc::new(budget::WorkerBudget::of(2 * memory_of(2 * MIB as u64)));
+    desk.worker.room = Arc::new(WorkerBudget::of(2 * memory_of(2 * MIB as u64)));
     let large = ["1", "2", "3"].map(|id| mail(id, "") + &"x".repeat(2 * MIB));
     let others = [mail("small", ""), mail("of some size", "") + &"x".repeat(MIB / 4)];
     desk.take_in_of("large", &large.each_ref().map(String::as_str)).await;

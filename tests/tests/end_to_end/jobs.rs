@@ -6,13 +6,34 @@ use postigo_tests::component::Component;
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, until, until_or};
 use postigo_tests::postgres::Postgres;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 /// A gate on each engine.
 fn gates(postgres: Option<&Postgres>) -> impl Iterator<Item = Gate> {
     std::iter::once(Gate::new()).chain(postgres.map(|postgres| Gate::on_postgres(&postgres.database(), None)))
+}
+
+/// Changes rows by hand.
+fn execute(gate: &Gate, statement: &'static str) {
+    let url = match database(gate) {
+        Some(url) => url,
+        None => format!("sqlite://{}/postigo.db", gate.folder().display()),
+    };
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio.block_on(async {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    });
+}
+
+/// The address of a gate's PostgreSQL database.
+fn database(gate: &Gate) -> Option<String> {
+    let command = gate.command();
+    let mut arguments = command.get_args().skip_while(|argument| *argument != "--database");
+    arguments.nth(1).map(|url| url.to_str().unwrap().to_owned())
 }
 
 /// Files mails with these subjects.
@@ -58,9 +79,22 @@ fn until_under_way(gate: &Gate, id: &str) -> Value {
     let mut seen = Value::Null;
     until("the job is under way", PATIENCE, || {
         seen = job(gate, id);
-        seen["status"] == "running" && seen["done"].as_i64() > Some(0)
+        // More than the one step that a job begun anew would have when it is looked at first.
+        seen["status"] == "running" && seen["done"].as_i64() > Some(2)
     });
     seen
+}
+
+/// Waits until a job has ended that was taken over when so many of its steps were done: it never falls back.
+fn until_taken_over_and_ended(gate: &Gate, id: &str, done: i64) -> Value {
+    let seen = std::cell::RefCell::new(Value::Null);
+    let ended = || {
+        *seen.borrow_mut() = job(gate, id);
+        assert!(seen.borrow()["done"].as_i64() >= Some(done), "it had {done}: {:#}", seen.borrow());
+        !["waiting", "running"].contains(&seen.borrow()["status"].as_str().unwrap())
+    };
+    until_or(PATIENCE, ended, || format!("the job ends: {}", seen.borrow()));
+    seen.into_inner()
 }
 
 fn until_ended(gate: &Gate, id: &str) -> Value {
@@ -126,6 +160,11 @@ fn a_replay_says_which_mails_would_go_elsewhere_and_changes_nothing() {
         assert!(shown.contains("queue: Raw → Sales") && shown.contains("3  would become something else"), "{shown}");
         let bounded = gate.json(&["replay", "--filter", &path, "--limit", "2"])[0].clone();
         assert_eq!(bounded["result"]["tried"], 2);
+        // The limit is for mails that are tried: the only one of its queue came first of all.
+        let bounded = gate.json(&["replay", "--queue", "Junk", "--limit", "1"])[0].clone();
+        let counts = ["tried", "passed_over", "looked_at"].map(|key| bounded["result"][key].as_i64());
+        assert_eq!(counts, [1, 3, 4].map(Some), "{bounded:#}");
+        assert_eq!([&bounded["done"], &bounded["total"]], [4, 4], "{bounded:#}");
 
         // Over REST, by the daemon.
         let daemon = gate.serve("warn");
@@ -181,7 +220,7 @@ fn mail_is_filed_while_a_job_runs_and_the_job_is_cancelled_within_seconds() {
         let author = Rest::new(&gate, &daemon, "author");
         author.json("POST", &format!("/jobs/{id}/cancel"), &Value::Null, 403);
         rest.json("POST", &format!("/jobs/{id}/cancel"), &Value::Null, 200);
-        until("the job is cancelled", Duration::from_secs(10), || job(&gate, &id)["status"] == "cancelled");
+        until("the job is cancelled", PATIENCE, || job(&gate, &id)["status"] == "cancelled");
         let cancelled = job(&gate, &id);
         assert!(cancelled["done"].as_i64() < Some(40) && cancelled["result"].is_null(), "{cancelled:#}");
     }
@@ -225,9 +264,16 @@ fn the_log_is_exported_into_a_file_that_the_host_gives_out_and_that_goes_with_it
         rest.json("POST", "/communications/export", &json!({ "account": "nobody" }), 422);
         daemon.stop();
 
+        // One that waits where its file was begun: the file goes with it.
+        let waiting = gate.json(&["log", "export", "--background"])[0]["id"].to_string();
+        let part = gate.folder().join("exports").join(format!("job-{waiting}.jsonl.part"));
+        std::fs::write(&part, "{}").unwrap();
+        gate.run(&["job", "cancel", &waiting]);
+        assert!(!part.exists());
+
         // A job's file goes with its row: what the settings do not keep is removed as the daemon starts.
         gate.configure("[settings]\njob_retention = \"1s\"\n");
-        std::thread::sleep(Duration::from_millis(1_100));
+        execute(&gate, "UPDATE job SET ended_at = 1");
         let _daemon = gate.serve("warn");
         let path = std::path::PathBuf::from(path);
         until("the file is removed", PATIENCE, || !path.exists());
@@ -241,7 +287,7 @@ fn a_file_of_a_job_is_asked_for_where_it_is() {
     let one = Gate::on_postgres(&postgres.database(), None);
     file(&one, &["mail"]);
     let made = one.json(&["log", "export"])[0].clone();
-    let url = one.command().get_args().nth(3).unwrap().to_str().unwrap().to_owned();
+    let url = database(&one).unwrap();
     let two = Gate::on_postgres(&url, Some(&one));
     let daemon = two.serve("warn");
     let rest = Rest::new(&two, &daemon, "reader");
@@ -259,10 +305,11 @@ fn a_job_goes_on_where_it_was_after_its_daemon_was_killed() {
     let id = slow_replay(&gate);
     let under_way = until_under_way(&gate, &id);
     daemon.kill();
+    let at_kill = job(&gate, &id)["done"].as_i64().unwrap();
     let daemon = gate.serve("info");
     let line = daemon.wait_for("a job begins");
     assert!(line.contains("left_by"), "{line}");
-    let done = until_ended(&gate, &id);
+    let done = until_taken_over_and_ended(&gate, &id, at_kill);
     assert_eq!((&done["status"], &done["result"]["tried"]), (&json!("done"), &json!(15)), "{done:#}");
     assert!(done["begun_at"] == under_way["begun_at"], "{done:#}");
 }
@@ -273,16 +320,17 @@ fn a_job_of_a_killed_host_is_taken_over_by_another_and_each_job_is_done_once() {
     let one = Gate::on_postgres(&postgres.database(), None);
     file(&one, &["mail"; 15]);
     slow_filter(&one);
-    let url = one.command().get_args().nth(3).unwrap().to_str().unwrap().to_owned();
+    let url = database(&one).unwrap();
     let two = Gate::on_postgres(&url, Some(&one));
     let first = one.serve("info");
     let id = slow_replay(&one);
     let under_way = until_under_way(&one, &id);
     let second = two.serve("info");
     first.kill();
+    let at_kill = job(&two, &id)["done"].as_i64().unwrap();
     let line = second.wait_for("a job begins");
     assert!(line.contains("left_by"), "{line}");
-    let done = until_ended(&two, &id);
+    let done = until_taken_over_and_ended(&two, &id, at_kill);
     assert_eq!((&done["status"], &done["result"]["tried"]), (&json!("done"), &json!(15)), "{done:#}");
     assert_ne!(done["host"], under_way["host"]);
 

@@ -4,8 +4,8 @@ use super::shown::{print, told};
 use crate::cli::output::printable;
 use crate::cli::{CommandError, Context};
 use crate::inbound::lmtp::host_name;
-use crate::jobs::{JobTools, KINDS, Pace, RunEnd, Runner};
-use crate::service::jobs;
+use crate::jobs::{JobTools, KINDS, NOTED, Pace, RunEnd, Runner};
+use crate::service::jobs::{self, JobDocument};
 use crate::store::leases::Host;
 use crate::worker::{WorkLock, is_daemon_running};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,12 +53,7 @@ pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
         }
         show(&line, &job.progress);
         if stop.is_cancelled() {
-            let how = if is_daemon_running(context.data()) {
-                "a daemon works on it"
-            } else {
-                "`postigo job run` goes on with it"
-            };
-            break Err(CommandError::because(format!("The job {id} is {} and has not ended: {how}.", job.status)));
+            break Err(CommandError::because(left(&job, is_daemon_running(context.data()))));
         }
         if !is_daemon_running(context.data())
             && let Some(run) =
@@ -85,6 +80,20 @@ pub async fn follow(id: i64, context: &Context) -> Result<(), CommandError> {
     }
 }
 
+/// What becomes of a job that is not waited for any more: a sentence.
+fn left(job: &JobDocument, is_daemon_running: bool) -> String {
+    let JobDocument { id, status, .. } = job;
+    let how = match (status, &job.host_name) {
+        (JobStatus::Running, Some(host)) if job.cancel_asked => {
+            format!("{host} works on it, and ends it within a second")
+        }
+        (JobStatus::Running, Some(host)) => format!("{host} works on it"),
+        _ if is_daemon_running => "a daemon takes it up".to_owned(),
+        _ => format!("`postigo job run {id}` goes on with it, as does the next daemon"),
+    };
+    format!("The job {id} is {status} and has not ended: {how}.")
+}
+
 async fn runner(context: &Context) -> Result<Runner, CommandError> {
     let data = context.data();
     let host = match WorkLock::folder_id(data) {
@@ -92,8 +101,14 @@ async fn runner(context: &Context) -> Result<Runner, CommandError> {
         // No process has worked here yet: the first one makes the folder's id.
         None => WorkLock::acquire(data).await?.host().clone(),
     };
-    let tools = JobTools { spool: context.spool().await?.clone(), live: Arc::clone(context.live().await?), host };
-    Ok(Runner { tools, host_name: host_name().to_owned(), kinds: &KINDS, pace: Pace::Alone })
+    let tools = JobTools {
+        spool: context.spool().await?.clone(),
+        live: Arc::clone(context.live().await?),
+        host,
+        // This process works on no other messages.
+        budget: Arc::default(),
+    };
+    Ok(Runner { tools, host_name: host_name().to_owned(), kinds: &KINDS, pace: Pace::Alone, noted: NOTED })
 }
 
 /// How far the job is, on one line of a terminal.
@@ -113,4 +128,38 @@ fn show(line: &ProgressBar, progress: &JobProgress) {
     }
     line.set_position(whole(progress.done));
     line.set_message(printable(&progress.note));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postigo_model::job::Job;
+
+    #[test]
+    fn who_stops_waiting_is_told_who_goes_on() {
+        let job = |status: JobStatus, cancel_asked: bool| {
+            JobDocument::from(Job {
+                id: 7,
+                kind: "replay".into(),
+                status,
+                asked: serde_json::Value::Null,
+                asked_by: "a test".into(),
+                asked_at: 0,
+                begun_at: None,
+                ended_at: None,
+                progress: JobProgress::default(),
+                cancel_asked,
+                host: Some("one".into()),
+                host_name: Some("one.example".into()),
+                result: None,
+                error: None,
+            })
+        };
+        let running = left(&job(JobStatus::Running, false), true);
+        assert_eq!(running, "The job 7 is running and has not ended: one.example works on it.");
+        assert_eq!(left(&job(JobStatus::Running, false), false), running, "whether or not a daemon runs here");
+        assert!(left(&job(JobStatus::Running, true), false).ends_with("works on it, and ends it within a second."));
+        assert!(left(&job(JobStatus::Waiting, false), true).ends_with("a daemon takes it up."));
+        assert!(left(&job(JobStatus::Waiting, false), false).contains("`postigo job run 7` goes on with it"));
+    }
 }

@@ -22,6 +22,10 @@ pub fn text(result: &Value) -> String {
             let _ = writeln!(text, "{count:>8}  {what}");
         }
     }
+    if result["bound_reached"] == true {
+        let count = result["looked_at"].as_i64().unwrap_or_default();
+        let _ = writeln!(text, "{count:>8}  messages were looked at, which is the most: earlier ones were not");
+    }
     for (field, count) in result["by_field"].as_object().into_iter().flatten() {
         let _ = writeln!(text, "{:>8}  in {field}", word(&serde_json::json!({ "count": count }), "count"));
     }

@@ -10,10 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// So many mails that differ are listed; all are counted.
 const MOST_LISTED: usize = 200;
+/// They are listed as far as that takes so many bytes.
+const MOST_LISTED_BYTES: usize = 64 << 10;
 /// So many differences of one mail are listed.
 const MOST_DIFFERENCES: usize = 12;
 /// So many bytes of a value are shown.
 const LONGEST_VALUE: usize = 120;
+/// So many bytes of why a mail could not be tried are shown.
+const LONGEST_ERROR: usize = 300;
+/// Fields that are counted.
+const MOST_FIELDS: usize = 500;
 /// Filters that are counted; one that came after so many others, by name, is not.
 const MOST_FILTERS: usize = 500;
 
@@ -41,8 +47,10 @@ const OF_NEW_TICKETS: [&str; 15] = [
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReplaySummary {
-    /// Messages of the span of time.
+    /// Messages of the span of time, as far as they were looked at.
     pub looked_at: i64,
+    /// Whether it ended since so many were looked at as there may be: earlier ones were not.
+    pub bound_reached: bool,
     /// Those that went into another queue than the one that was asked for.
     pub passed_over: i64,
     /// Those whose bytes are not kept any more.
@@ -132,7 +140,9 @@ impl ReplaySummary {
         }
         self.differ += 1;
         for difference in &differences {
-            *self.by_field.entry(difference.field.clone()).or_default() += 1;
+            if self.by_field.len() < MOST_FIELDS || self.by_field.contains_key(&difference.field) {
+                *self.by_field.entry(difference.field.clone()).or_default() += 1;
+            }
         }
         self.list(past, then, differences, None);
     }
@@ -150,13 +160,13 @@ impl ReplaySummary {
         mut differences: Vec<Difference>,
         error: Option<String>,
     ) {
-        if self.mails.len() >= MOST_LISTED {
+        if self.not_listed > 0 || self.mails.len() >= MOST_LISTED {
             self.not_listed += 1;
             return;
         }
         differences.truncate(MOST_DIFFERENCES);
         let short = |text: &Option<String>| text.as_deref().map(|text| beginning(text, LONGEST_VALUE).to_owned());
-        self.mails.push(ReplayedMail {
+        let mail = ReplayedMail {
             spool_id: past.message.id,
             account: past.message.account.clone(),
             received_at: rfc3339(past.message.received_at),
@@ -164,8 +174,15 @@ impl ReplaySummary {
             title: short(&then.title),
             ticket_number: then.ticket_number.clone(),
             differences,
-            error,
-        });
+            error: error.map(|why| beginning(&why, LONGEST_ERROR).to_owned()),
+        };
+        let bytes = |json: serde_json::Result<String>| json.map_or(usize::MAX, |json| json.len());
+        let listed = bytes(serde_json::to_string(&self.mails));
+        if listed.saturating_add(bytes(serde_json::to_string(&mail))) > MOST_LISTED_BYTES {
+            self.not_listed += 1;
+        } else {
+            self.mails.push(mail);
+        }
     }
 
     fn count_filters(&mut self, then: &MessageResult, now: &MessageResult, in_short: bool) {
@@ -355,5 +372,24 @@ mod tests {
         assert_eq!((counts("a").matched_then, counts("a").lost, counts("a").matches_now), (all, all, 0));
         assert_eq!((counts("b").gained, counts("c").fails_now), (all, all));
         assert_eq!(summary.by_field, [("queue".to_owned(), all)].into());
+    }
+
+    #[test]
+    fn long_values_and_errors_are_shortened_and_a_list_stays_below_its_bytes() {
+        let mut summary = ReplaySummary::default();
+        summary.not_tried(&past(false), &filed("Raw"), &"because ".repeat(10_000));
+        assert!(summary.mails[0].error.as_ref().is_some_and(|why| why.len() <= LONGEST_ERROR));
+        let with = |text: &str| {
+            let headers = (0..20)
+                .map(|number| (format!("X-OTOBO-FollowUp-DynamicField-{number}"), text.repeat(100).into()))
+                .collect();
+            MessageResult { follow_up: true, headers, ..filed("Raw") }
+        };
+        for _ in 0..MOST_LISTED {
+            summary.add(&past(false), &with("\u{1}then"), &with("\u{1}now"));
+        }
+        let listed = serde_json::to_string(&summary.mails).unwrap().len();
+        assert!((MOST_LISTED_BYTES / 2..=MOST_LISTED_BYTES + 1_000).contains(&listed), "{listed}");
+        assert_eq!(summary.mails.len() as i64 + summary.not_listed, MOST_LISTED as i64 + 1);
     }
 }

@@ -21,8 +21,9 @@ pub struct JobDocument {
     pub progress: JobProgress,
     /// Whether it runs still, and somebody wants it to end.
     pub cancel_asked: bool,
-    /// What is to be done, as it was asked for; each kind has its own keys.
-    #[schema(value_type = Object)]
+    /// What is to be done, as it was asked for; each kind has its own keys. Null where the row cannot be read: the job
+    /// fails when a host takes it up.
+    #[schema(value_type = Option<Object>, required)]
     pub asked: Value,
     /// Who asked for it.
     pub asked_by: String,

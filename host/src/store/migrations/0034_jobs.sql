@@ -32,3 +32,5 @@ CREATE TABLE job (
 );
 CREATE INDEX job_open ON job (id) WHERE status IN ('waiting', 'running');
 CREATE INDEX job_ended ON job (ended_at) WHERE ended_at IS NOT NULL;
+-- They are counted each time that the daemon is asked how it is, without their large columns.
+CREATE INDEX job_status ON job (status, asked_at);
