@@ -311,6 +311,10 @@ fn communication(document: &Value) -> String {
     let mut head = document.clone();
     if let Some(fields) = head.as_object_mut() {
         fields.retain(|key, _| !["entries", "related", "related_count", "answers"].contains(&key.as_str()));
+        // The others stand for themselves alone.
+        if document["last_at"].is_null() {
+            fields.remove("fetches");
+        }
     }
     let entries = document.get("entries").and_then(Value::as_array).into_iter().flatten();
     entries.fold(lines(&head), |text, entry| {

@@ -2,7 +2,7 @@
 //! ends when somebody wants it to.
 //!
 //! A kind of job is one file behind the trait [`JobKind`], and a line in [`KINDS`]. Claims, progress, cancelling,
-//! deadlines, panics and the end of hosts are [`run_next`]'s business, the same for all kinds.
+//! deadlines, panics and the end of hosts are [`Runner::run_next`]'s business, the same for all kinds.
 
 pub mod exports;
 mod kind;
