@@ -55,14 +55,16 @@ fn killed_at_random_commits_and_commands_on_postgres() {
 }
 
 fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
-    let (kills, messages) = if is_full() { (50, 2_000) } else { (6, 300) };
-    let portion = messages / kills;
+    let (kills, portion) = if is_full() { (50, 40) } else { (6, 50) };
     gate.configure(&account("main", server));
     let mut draw = Draw(seed);
-    let mut at_work = 0;
+    let (mut at_work, mut lives) = (0, 0);
     let mut moments: BTreeMap<String, usize> = BTreeMap::new();
-    for life in 0..kills {
-        deliver(server, "main", life * portion..(life + 1) * portion);
+    // How many commits and commands there are before all is done depends on the machine: some kills come after it.
+    while at_work < kills {
+        assert!(lives < kills * 4 + 10, "only {at_work} of {lives} kills came while the daemon worked");
+        deliver(server, "main", lives * portion..(lives + 1) * portion);
+        lives += 1;
         let (daemon, _said) = Daemon::spawn(gate.command().env("POSTIGO_LOG", TELL_ALL));
         let last = watch(&daemon, draw.below(LATEST));
         // Not only at the moment of the event: somewhere before the next one.
@@ -72,16 +74,15 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
         at_work += usize::from(in_flight && last.is_some());
         *moments.entry(last.unwrap_or_else(|| "idle".to_owned())).or_default() += 1;
     }
-    deliver(server, "main", kills * portion..messages);
     let daemon = gate.serve("warn");
     until("the mailbox is empty and nothing waits", Duration::from_mins(5), || {
         server.messages("main", "INBOX").is_empty() && gate.on_their_way() == 0
     });
     assert_none_is_held(gate);
     daemon.stop();
+    let messages = lives * portion;
     assert_eq!(gate.titles(), subjects(0..messages), "all are filed, none twice");
-    println!("{kills} kills, {at_work} of them with work in flight; {messages} messages filed; after: {moments:#?}");
-    assert!(at_work * 10 >= kills * 8, "only {at_work} of {kills} kills came while the daemon worked");
+    println!("{lives} kills, {at_work} of them with work in flight; {messages} messages filed; after: {moments:#?}");
 }
 
 /// Kills say nothing of the messages that were worked on.
