@@ -177,9 +177,22 @@ fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     }
     let written: &str = row.try_get(21)?;
     if written != APART {
-        written::add(&mut record, written)?;
+        add_written(&mut record, written)?;
     }
     Ok(record)
+}
+
+/// Adds what is written in the communication's own row to the entries that lay apart. A program of before that ends a communication of this version sees
+/// none of those, and writes its own alone; one that began it itself wrote all, before some of them were packed.
+fn add_written(record: &mut CommunicationRecord, written: &str) -> Result<(), StoreError> {
+    let written: Vec<LogEntry> = serde_json::from_str(written)
+        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
+    if written.starts_with(&record.entries) {
+        record.entries = written;
+    } else {
+        record.entries.extend(written);
+    }
+    Ok(())
 }
 
 /// Whether there is a communication with this id.

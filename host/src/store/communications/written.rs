@@ -1,23 +1,10 @@
-//! Entries as programs of before they were packed write them, as JSON in the communication's own row.
+//! Packs entries that programs of before they were packed wrote as JSON in the communication's own row.
 
 use super::{APART, entries_row, read_whole, whole};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError};
-use postigo_model::communication::{CommunicationRecord, LogEntry};
+use postigo_model::communication::CommunicationRecord;
 use sqlx::AnyConnection;
-
-/// Adds what is written to the entries that lay apart. A program of before that ends a communication of this version sees
-/// none of those, and writes its own alone; one that began it itself wrote all, before some of them were packed.
-pub fn add(record: &mut CommunicationRecord, written: &str) -> Result<(), StoreError> {
-    let written: Vec<LogEntry> = serde_json::from_str(written)
-        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
-    if written.starts_with(&record.entries) {
-        record.entries = written;
-    } else {
-        record.entries.extend(written);
-    }
-    Ok(())
-}
 
 /// Packs the entries of those of these communications that have ended; gives their number. What cannot be read stays as
 /// it is, and is told of when it is shown.
