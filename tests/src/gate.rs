@@ -1,5 +1,6 @@
 //! Postigo as its users have it: the binary, with a data folder of its own.
 
+use super::postgres::Postgres;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write as _};
@@ -80,6 +81,17 @@ impl Gate {
     /// If the binary is missing.
     pub fn try_run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
         self.command().args(arguments).output().expect("the binary postigo is built (cargo build)")
+    }
+
+    /// Runs a command that must be refused (status 1), and gives what it says on standard error.
+    ///
+    /// # Panics
+    /// If it ends otherwise.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.try_run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
+        said
     }
 
     /// Runs a command that must succeed, and gives its standard output.
@@ -309,6 +321,14 @@ pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
 /// Whether the proofs are to run in full (`make proof`), not sampled.
 pub fn is_full() -> bool {
     std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")
+}
+
+/// Tests a gate on the embedded database, and one on PostgreSQL where it is there.
+pub fn on_both(test: impl Fn(&Gate)) {
+    test(&Gate::new());
+    if let Some(server) = Postgres::start() {
+        test(&Gate::on_postgres(&server.database(), None));
+    }
 }
 
 /// Waits until something holds, asking again and again: for what no event tells.

@@ -2,8 +2,7 @@
 
 use super::rest::{Rest, expect};
 use postigo_tests::component::Component;
-use postigo_tests::gate::{Gate, PATIENCE, until};
-use postigo_tests::postgres::Postgres;
+use postigo_tests::gate::{Gate, PATIENCE, on_both, until};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -46,22 +45,6 @@ fn write(gate: &Gate, name: &str, bytes: &[u8]) -> String {
     let path: PathBuf = gate.folder().join(name);
     std::fs::write(&path, bytes).unwrap();
     path.display().to_string()
-}
-
-/// What a command that must fail says.
-fn refused(gate: &Gate, arguments: &[&str]) -> String {
-    let output = gate.try_run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
-    said
-}
-
-/// The embedded database, and PostgreSQL where it is there.
-fn on_both(test: impl Fn(&Gate)) {
-    test(&Gate::new());
-    if let Some(server) = Postgres::start() {
-        test(&Gate::on_postgres(&server.database(), None));
-    }
 }
 
 #[test]
@@ -249,10 +232,10 @@ fn the_same_file_keeps_the_digest_and_an_export_names_the_version() {
         let toml = b"[[filter]]\nname = \"30 Urgent\"\ncomponent = \"urgent\"\n";
         let path = write(gate, "urgent.toml", toml);
         let wasm = file(gate, "urgent", &urgent("1.0.0"));
-        assert!(refused(gate, &["config", "apply", &path]).contains("no component \"urgent\""));
+        assert!(gate.refused(&["config", "apply", &path]).contains("no component \"urgent\""));
         let said = gate.run(&["component", "upload", &wasm]);
         assert!(said.contains("urgent@1.0.0 is uploaded") && said.contains("X-OTOBO-Queue"), "{said}");
-        assert!(refused(gate, &["config", "apply", &path]).contains("postigo component activate urgent@1.0.0"));
+        assert!(gate.refused(&["config", "apply", &path]).contains("postigo component activate urgent@1.0.0"));
         gate.run(&["component", "activate", "urgent"]);
         gate.run(&["config", "apply", &path]);
 
@@ -272,11 +255,11 @@ fn the_same_file_keeps_the_digest_and_an_export_names_the_version() {
         // On another gate it says what is missing, step by step.
         let export = write(gate, "export.toml", export.as_bytes());
         let other = Gate::new();
-        assert!(refused(&other, &["config", "apply", &export]).contains("no component \"urgent@1.0.0\""));
+        assert!(other.refused(&["config", "apply", &export]).contains("no component \"urgent@1.0.0\""));
         other.run(&["component", "upload", &wasm]);
         other.run(&["component", "upload", &later]);
-        assert!(refused(&other, &["config", "apply", &export]).contains("postigo component activate urgent@1.0.0"));
-        assert!(refused(&other, &["component", "activate", "urgent"]).contains("say which"), "two versions wait");
+        assert!(other.refused(&["config", "apply", &export]).contains("postigo component activate urgent@1.0.0"));
+        assert!(other.refused(&["component", "activate", "urgent"]).contains("say which"), "two versions wait");
         other.run(&["component", "activate", "urgent@1.1.0"]);
         other.run(&["component", "activate", "urgent@1.0.0"]);
         other.run(&["config", "apply", &export]);
@@ -341,13 +324,13 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
         );
         assert!(twenty["problems"][0]["reason"].as_str().unwrap().contains("`word` is missing"), "{twenty}");
         assert!(
-            refused(gate, &["filter", "upgrade", "10", "--to", "2.0.0"])
+            gate.refused(&["filter", "upgrade", "10", "--to", "2.0.0"])
                 .contains("postigo component activate urgent@2.0.0")
         );
 
         // One that cannot run it keeps all as they are.
         gate.run(&["component", "activate", "urgent@2.0.0"]);
-        let said = refused(gate, &["filter", "upgrade", "10"]);
+        let said = gate.refused(&["filter", "upgrade", "10"]);
         assert!(said.contains("\"20\"") && said.contains("Nothing was changed"), "{said}");
         assert_eq!((made("10"), made("20")), ("urgent@1.0.0".into(), "urgent@1.0.0".into()));
         gate.run(&["config", "apply", &filters(["word = \"a\"", "word = \"b\""])]);
@@ -363,16 +346,16 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
 
         // One that the component itself refuses.
         gate.run(&["component", "activate", "urgent@3.0.0"]);
-        assert!(refused(gate, &["filter", "upgrade", "20"]).contains("Nothing was changed"));
+        assert!(gate.refused(&["filter", "upgrade", "20"]).contains("Nothing was changed"));
         assert_eq!(made("20"), "urgent@2.0.0");
 
         // Back, together, and not in a ring.
-        assert!(refused(gate, &["component", "delete", "urgent@1.0.0"]).contains("rollback"));
+        assert!(gate.refused(&["component", "delete", "urgent@1.0.0"]).contains("rollback"));
         assert!(gate.run(&["filter", "rollback", "20"]).contains("In force: urgent@1.0.0"));
         assert_eq!((made("10"), made("20")), ("urgent@1.0.0".into(), "urgent@1.0.0".into()));
-        assert!(refused(gate, &["filter", "rollback", "10"]).contains("nothing to go back to"));
+        assert!(gate.refused(&["filter", "rollback", "10"]).contains("nothing to go back to"));
         gate.run(&["component", "delete", "urgent@2.0.0"]);
-        assert!(refused(gate, &["component", "delete", "urgent@1.0.0"]).contains("\"10\", \"20\""));
+        assert!(gate.refused(&["component", "delete", "urgent@1.0.0"]).contains("\"10\", \"20\""));
         let history = &gate.json(&["filter", "show", "10"])[0]["history"];
         let ran: Vec<&str> =
             history.as_array().unwrap().iter().map(|past| past["component"].as_str().unwrap()).collect();
@@ -428,7 +411,7 @@ fn a_component_is_inspected_shown_listed_and_given_back() {
     let wasm = file(&gate, "urgent", &urgent("1.0.0").wants("body"));
     let inspected = &gate.json(&["component", "inspect", &wasm])[0];
     assert_eq!((&inspected["name"], &inspected["headers"]), (&json!("urgent"), &json!(["X-OTOBO-Queue"])));
-    assert!(refused(&gate, &["component", "show", "urgent"]).contains("no component"), "to inspect is not to upload");
+    assert!(gate.refused(&["component", "show", "urgent"]).contains("no component"), "to inspect is not to upload");
     let digest = gate.json(&["component", "upload", &wasm])[0]["component"]["digest"].as_str().unwrap().to_owned();
     for reference in ["urgent", "urgent@1.0.0", &format!("sha256:{digest}")] {
         let shown = &gate.json(&["component", "show", reference])[0];
@@ -444,7 +427,7 @@ fn a_component_is_inspected_shown_listed_and_given_back() {
     gate.run(&["component", "download", "urgent@1.0.0", "--output", &copy]);
     assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(&wasm).unwrap(), "what was uploaded is given back");
     assert!(
-        refused(&gate, &["component", "download", "urgent", "-o", &copy]).contains("cannot be written"),
+        gate.refused(&["component", "download", "urgent", "-o", &copy]).contains("cannot be written"),
         "nothing is overwritten"
     );
     let daemon = gate.serve("warn");
@@ -453,6 +436,6 @@ fn a_component_is_inspected_shown_listed_and_given_back() {
     assert_eq!(answer.headers()["content-type"], "application/wasm");
     assert_eq!(answer.bytes().unwrap(), std::fs::read(&copy).unwrap());
     gate.run(&["component", "delete", "urgent"]);
-    assert!(refused(&gate, &["component", "delete", "urgent"]).contains("no component"));
-    assert!(refused(&gate, &["component", "delete", "match"]).contains("ships with Postigo"));
+    assert!(gate.refused(&["component", "delete", "urgent"]).contains("no component"));
+    assert!(gate.refused(&["component", "delete", "match"]).contains("ships with Postigo"));
 }

@@ -3,8 +3,7 @@
 use super::rest::{Rest, expect};
 use postigo::store::packing::unpack;
 use postigo_tests::component::Component;
-use postigo_tests::gate::Gate;
-use postigo_tests::postgres::Postgres;
+use postigo_tests::gate::{Gate, on_both};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Row as _};
 
@@ -25,22 +24,6 @@ password = "pa55word-of-main"
 name = "Hello"
 body = "Hello."
 "#;
-
-/// What a command that must fail says.
-fn refused(gate: &Gate, arguments: &[&str]) -> String {
-    let output = gate.try_run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
-    said
-}
-
-/// The embedded database, and PostgreSQL where it is there.
-fn on_both(test: impl Fn(&Gate)) {
-    test(&Gate::new());
-    if let Some(server) = Postgres::start() {
-        test(&Gate::on_postgres(&server.database(), None));
-    }
-}
 
 /// What the versions of a thing tell, the latest first: number, way, what the change did, and its keys.
 fn told(gate: &Gate, command: &str, name: &str) -> Vec<Value> {
@@ -151,7 +134,7 @@ fn what_was_configured_before_is_listed_shown_compared_and_restored() {
 
         // What was deleted comes back.
         gate.run(&["template", "delete", "Hello"]);
-        assert!(refused(gate, &["template", "restore", "Hello", "2"]).contains("was deleted"));
+        assert!(gate.refused(&["template", "restore", "Hello", "2"]).contains("was deleted"));
         gate.run(&["template", "restore", "Hello", "1"]);
         assert_eq!(gate.json(&["template", "show", "Hello"])[0]["body"], "Hello.");
 
@@ -193,7 +176,7 @@ fn secrets_are_in_no_version_stay_where_they_go_and_are_told_of_where_they_are_m
 
         // It goes nowhere else than it was given for.
         gate.run(&["account", "set", "main", "host=other.example.org", "password=pa55word-of-other"]);
-        let said = refused(gate, &["account", "restore", "main", "1"]);
+        let said = gate.refused(&["account", "restore", "main", "1"]);
         assert!(said.contains("must be given again"), "{said}");
         assert_eq!(gate.json(&["account", "show", "main"])[0]["host"], "other.example.org", "nothing was saved");
         gate.run(&["account", "restore", "main", "1", "password=pa55word-again"]);
@@ -260,7 +243,7 @@ fn a_version_whose_component_is_gone_is_not_restored() {
         gate.configure("[[filter]]\nname = \"10\"\ncomponent = \"urgent@1.0.0\"\n");
         gate.run(&["filter", "delete", "10"]);
         gate.run(&["component", "delete", "urgent@1.0.0"]);
-        let said = refused(gate, &["filter", "restore", "10", "1"]);
+        let said = gate.refused(&["filter", "restore", "10", "1"]);
         assert!(said.contains("no component \"urgent@1.0.0\""), "{said}");
         assert_eq!(gate.json(&["filter", "list"]), Vec::<Value>::new());
         gate.run(&["component", "upload", path.to_str().unwrap()]);
@@ -383,7 +366,7 @@ fn what_versions_forget_is_shown_by_nobody_and_who_changed_it_stays() {
         assert!(gate.run(&["queue", "versions", "Support"]).contains("changed: comment (what it was is forgotten)"));
         assert_eq!(gate.json(&["queue", "show", "Support", "--version", "2"])[0]["thing"], Value::Null);
         for arguments in [&["queue", "restore", "Support", "2"][..], &["queue", "compare", "Support", "2"]] {
-            assert!(refused(gate, arguments).contains("is forgotten"), "{arguments:?}");
+            assert!(gate.refused(arguments).contains("is forgotten"), "{arguments:?}");
         }
         let said = gate.run(&["queue", "forget-versions", "Support"]);
         assert!(said.contains("2 versions have forgotten"), "what it is now stays: {said}");
@@ -394,8 +377,8 @@ fn what_versions_forget_is_shown_by_nobody_and_who_changed_it_stays() {
             .collect();
         assert_eq!(forgotten, [false, true, true, true]);
         assert!(gate.run(&["queue", "forget-versions", "Support"]).contains("No version"));
-        assert!(refused(gate, &["queue", "forget-versions", "Raw", "1"]).contains("Change it first"));
-        assert!(refused(gate, &["queue", "forget-versions", "Support", "9"]).contains("versions 1 to 4"));
+        assert!(gate.refused(&["queue", "forget-versions", "Raw", "1"]).contains("Change it first"));
+        assert!(gate.refused(&["queue", "forget-versions", "Support", "9"]).contains("versions 1 to 4"));
         gate.run(&["queue", "restore", "Support", "4"]);
         assert!(gate.run(&["settings", "forget-versions"]).contains("No version"));
     });
