@@ -1,8 +1,9 @@
 //! `log`: the communication log.
 
 use super::job::Following;
+use super::moment::TimeSpan;
 use super::output::{lines, printable, word};
-use super::{CommandError, Context, TextTable, command_error, moment, rows};
+use super::{CommandError, Context, TextTable, command_error, rows};
 use crate::service::ServiceError;
 use crate::service::communications::{self, CommunicationSummary};
 use crate::service::jobs;
@@ -24,14 +25,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Status of accounts and transports, of communications, what is active, mean processing time
-    Overview {
-        /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-        /// Until this time
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-    },
+    Overview(TimeSpan),
     /// List communications
     List(LogList),
     /// Write communications as JSON lines into a file of the data folder's `exports`
@@ -49,12 +43,8 @@ pub enum Command {
 /// `log export`
 #[derive(Debug, clap::Args)]
 pub struct LogExport {
-    /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Until this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    span: TimeSpan,
     /// Only of the account, or going out the transport, of this name
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -67,11 +57,10 @@ pub struct LogExport {
 
 impl LogExport {
     async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let at =
-            |option: &str, text: Option<String>| text.map(|text| moment::read(option, &text).map(rfc3339)).transpose();
+        let (since, until) = self.span.read()?;
         let order = LogExportOrder {
-            since: at("since", self.since)?,
-            until: at("until", self.until)?,
+            since: since.map(rfc3339),
+            until: until.map(rfc3339),
             account: self.account,
             entries: self.entries,
         };
@@ -84,12 +73,8 @@ impl LogExport {
 /// `log list`
 #[derive(Debug, clap::Args)]
 pub struct LogList {
-    /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Until this time
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    span: TimeSpan,
     /// Only of the account, or going out the transport, of this name
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -131,7 +116,7 @@ pub struct LogList {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
-            Self::Overview { since, until } => overview(since, until, context).await,
+            Self::Overview(span) => overview(&span, context).await,
             Self::List(list) => list.run(context).await,
             Self::Export(export) => export.run(context).await,
             Self::Show { id, priority } => show(&id, priority, context).await,
@@ -141,9 +126,10 @@ impl Command {
 
 impl LogList {
     async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let (since, until) = self.span.read()?;
         let mut filter = LogFilter {
-            since: time("since", self.since.as_deref())?,
-            until: time("until", self.until.as_deref())?,
+            since,
+            until,
             account: self.account,
             direction: self.direction,
             kind: self.kind,
@@ -217,8 +203,8 @@ fn short(text: &str) -> String {
     if cut.len() < text.len() { cut + "…" } else { cut }
 }
 
-async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), CommandError> {
-    let (since, until) = (time("since", since.as_deref())?, time("until", until.as_deref())?);
+async fn overview(span: &TimeSpan, context: &Context) -> Result<(), CommandError> {
+    let (since, until) = span.read()?;
     let document = serde_json::to_value(communications::overview(context.store().await?, since, until).await?)?;
     context.output().document(&document, || {
         let (accounts, transports) =
@@ -321,8 +307,4 @@ fn communication(document: &Value) -> String {
         let [at, priority, key, value] = ["at", "priority", "key", "value"].map(|field| printable(&word(entry, field)));
         text + &format!("  {at}  {priority:<7}  {key}: {value}\n")
     })
-}
-
-fn time(option: &str, text: Option<&str>) -> Result<Option<i64>, CommandError> {
-    text.map(|text| moment::read(option, text)).transpose()
 }

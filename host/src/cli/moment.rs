@@ -2,8 +2,31 @@
 
 use super::{CommandError, zone};
 use postigo_model::configured::units::parse_duration;
-use postigo_model::timestamp::now;
-use postigo_model::timestamp::parse;
+use postigo_model::timestamp::{now, parse, rfc3339};
+
+/// A span of time, as options choose it.
+#[derive(Debug, clap::Args)]
+pub struct TimeSpan {
+    /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl TimeSpan {
+    /// Since and until when, milliseconds since the epoch.
+    pub fn read(&self) -> Result<(Option<i64>, Option<i64>), CommandError> {
+        let read = |option: &str, text: &Option<String>| text.as_deref().map(|text| read(option, text)).transpose();
+        Ok((read("since", &self.since)?, read("until", &self.until)?))
+    }
+}
+
+/// [`read`], where the option is given, as RFC 3339.
+pub fn read_as_rfc3339(option: &str, text: Option<&str>) -> Result<Option<String>, CommandError> {
+    Ok(text.map(|text| read(option, text)).transpose()?.map(rfc3339))
+}
 
 /// Reads `2026-11-24T12:00:00Z`, `2026-11-24 12:00` or a date `2026-11-24` (its beginning) of the admin's time zone, or
 /// how long ago (`24h`), as milliseconds since the epoch.

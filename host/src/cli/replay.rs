@@ -9,7 +9,6 @@ use postigo_files::regular_file::read_at_most;
 use postigo_model::configured::Filter;
 use postigo_model::configured::form::{ConfigurationMistake, ConfiguredKind as _};
 use postigo_model::job::ReplayOrder;
-use postigo_model::timestamp::rfc3339;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -47,12 +46,10 @@ pub struct Replay {
 
 impl Replay {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let time =
-            |option: &str, text: Option<String>| text.map(|text| moment::read(option, &text).map(rfc3339)).transpose();
         let file = self.filter.as_ref().map(FilterFile::read).transpose()?;
         let order = ReplayOrder {
-            since: time("since", self.since)?,
-            until: time("until", self.until)?,
+            since: moment::read_as_rfc3339("since", self.since.as_deref())?,
+            until: moment::read_as_rfc3339("until", self.until.as_deref())?,
             account: self.account,
             queue: self.queue,
             limit: self.limit,
