@@ -198,23 +198,30 @@ fn untold(ran: usize, place: usize) -> FilterOutcome {
     if place < ran { FilterOutcome::NotMatched } else { FilterOutcome::NotRun }
 }
 
+impl FilterResult {
+    /// Of a filter of which nothing is known but its outcome.
+    pub fn new(name: impl Into<String>, outcome: FilterOutcome) -> Self {
+        Self {
+            name: name.into(),
+            outcome,
+            stopped: false,
+            changes: Vec::new(),
+            micros: None,
+            error: None,
+            component: None,
+            reason: None,
+            version: None,
+        }
+    }
+}
+
 impl PlanVersion {
     /// All filters of a chain of which `ran` ran, where the results of some are kept. The others have no time.
     pub fn results(&self, ran: usize, kept: Vec<FilterResult>) -> Vec<FilterResult> {
         let mut kept: HashMap<String, FilterResult> =
             kept.into_iter().map(|result| (result.name.clone(), result)).collect();
         let results = self.filters.iter().enumerate().map(|(place, filter)| {
-            kept.remove(&filter.name).unwrap_or_else(|| FilterResult {
-                name: filter.name.clone(),
-                outcome: untold(ran, place),
-                stopped: false,
-                changes: Vec::new(),
-                micros: None,
-                error: None,
-                component: None,
-                reason: None,
-                version: None,
-            })
+            kept.remove(&filter.name).unwrap_or_else(|| FilterResult::new(filter.name.as_str(), untold(ran, place)))
         });
         results.collect()
     }

@@ -300,20 +300,6 @@ mod tests {
         }
     }
 
-    fn matched(name: &str, outcome: FilterOutcome) -> FilterResult {
-        FilterResult {
-            name: name.into(),
-            outcome,
-            stopped: false,
-            changes: Vec::new(),
-            micros: None,
-            error: None,
-            component: None,
-            reason: None,
-            version: None,
-        }
-    }
-
     fn compared(then: &MessageResult, now: &MessageResult, in_short: bool) -> Vec<String> {
         let mut summary = ReplaySummary::default();
         summary.add(&past(in_short), then, now);
@@ -353,12 +339,12 @@ mod tests {
 
     #[test]
     fn filters_are_counted_and_lists_are_bounded() {
-        let then = MessageResult { filters: vec![matched("a", FilterOutcome::Matched)], ..filed("Raw") };
+        let then = MessageResult { filters: vec![FilterResult::new("a", FilterOutcome::Matched)], ..filed("Raw") };
         let now = MessageResult {
             filters: vec![
-                matched("a", FilterOutcome::NotMatched),
-                matched("b", FilterOutcome::Matched),
-                matched("c", FilterOutcome::Failed),
+                FilterResult::new("a", FilterOutcome::NotMatched),
+                FilterResult::new("b", FilterOutcome::Matched),
+                FilterResult::new("c", FilterOutcome::Failed),
             ],
             ..filed("Sales")
         };
