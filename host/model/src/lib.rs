@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod claim;
+pub mod classification;
 pub mod communication;
 pub mod component_reference;
 pub mod configured;
