@@ -1,21 +1,44 @@
 //! From a Rust type to the exports of a component: the bindings made from `wit/`, and the macro that ties a type to
 //! them.
 
-use crate::Group;
-use std::cell::OnceCell;
+#[cfg(target_arch = "wasm32")]
+mod classifier;
+#[cfg(target_arch = "wasm32")]
+mod filter;
 
-/// The bindings of `wit/`: the world `filter`, and what a filter that screens exports besides it. A module that uses
-/// both carries both worlds' types, which `wit-component` merges to `screened-filter`.
+use crate::classifier::{Classifiers, Trainable};
+use crate::{Description, FilterSettings, Group, GroupProblem};
+use std::cell::{OnceCell, RefCell};
+
+/// The bindings of `wit/`: what every component has, and each further interface that one may export. A module that uses
+/// several carries the types of each, which `wit-component` merges to the world that they make up together.
 #[doc(hidden)]
 #[allow(unsafe_code, missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod bindings {
-    pub mod filter {
+    pub mod plugin {
         wit_bindgen::generate!({
+            inline: "package postigo:sdk;
+                world plugin-alone {
+                    import postigo:message/message@1.0.0;
+                    import postigo:plugin/log@1.1.0;
+                    import postigo:plugin/assets@1.1.0;
+                    export postigo:plugin/setup@1.1.0;
+                }",
             path: "../wit",
-            world: "filter",
+            world: "postigo:sdk/plugin-alone",
             generate_all,
             pub_export_macro: true,
-            default_bindings_module: "postigo_filter::bindings::filter",
+            default_bindings_module: "postigo_filter::bindings::plugin",
+        });
+    }
+    pub mod filtering {
+        wit_bindgen::generate!({
+            inline: "package postigo:sdk; world filtering-alone { export postigo:filter/filtering@1.1.0; }",
+            path: "../wit",
+            world: "postigo:sdk/filtering-alone",
+            pub_export_macro: true,
+            default_bindings_module: "postigo_filter::bindings::filtering",
+            with: { "postigo:message/message@1.0.0": crate::bindings::plugin::postigo::message::message },
         });
     }
     pub mod screening {
@@ -25,16 +48,62 @@ pub mod bindings {
             world: "postigo:sdk/screening-alone",
             pub_export_macro: true,
             default_bindings_module: "postigo_filter::bindings::screening",
-            with: { "postigo:message/message@1.0.0": crate::bindings::filter::postigo::message::message },
+            with: { "postigo:message/message@1.0.0": crate::bindings::plugin::postigo::message::message },
+        });
+    }
+    pub mod classifying {
+        wit_bindgen::generate!({
+            inline: "package postigo:sdk; world classifying-alone { export postigo:classifier/classifying@1.0.0; }",
+            path: "../wit",
+            world: "postigo:sdk/classifying-alone",
+            pub_export_macro: true,
+            default_bindings_module: "postigo_filter::bindings::classifying",
+            with: { "postigo:message/message@1.0.0": crate::bindings::plugin::postigo::message::message },
+        });
+    }
+    pub mod training {
+        wit_bindgen::generate!({
+            inline: "package postigo:sdk; world training-alone { export postigo:classifier/training@1.0.0; }",
+            path: "../wit",
+            world: "postigo:sdk/training-alone",
+            pub_export_macro: true,
+            default_bindings_module: "postigo_filter::bindings::training",
+            with: { "postigo:message/message@1.0.0": crate::bindings::plugin::postigo::message::message },
         });
     }
 }
 
-/// A type that [`export!`](crate::export!) made: it knows where its group lies.
+/// All filters of a component that were configured together, whatever they do.
+#[doc(hidden)]
+pub trait ConfiguredFilters: Sized + 'static {
+    fn describe() -> Description;
+    fn configure(filters: Vec<FilterSettings>) -> Result<Self, Vec<GroupProblem>>;
+}
+
+impl<G: Group> ConfiguredFilters for G {
+    fn describe() -> Description {
+        <G as Group>::describe()
+    }
+
+    fn configure(filters: Vec<FilterSettings>) -> Result<Self, Vec<GroupProblem>> {
+        <G as Group>::configure(filters)
+    }
+}
+
+/// A type that [`export!`](crate::export!) made: it knows where its filters lie.
 #[doc(hidden)]
 pub trait Exported {
-    type Group: Group;
-    fn with<R>(use_group: impl FnOnce(&OnceCell<Self::Group>) -> R) -> R;
+    type Filters: ConfiguredFilters;
+    fn with<R>(use_filters: impl FnOnce(&OnceCell<Self::Filters>) -> R) -> R;
+}
+
+/// The same of a classifier that can be trained: it knows where its training lies, too.
+#[doc(hidden)]
+pub trait ExportedTrainable: Exported<Filters = Classifiers<Self::Classifier>> {
+    type Classifier: Trainable;
+    fn with_training<R>(
+        use_training: impl FnOnce(&RefCell<Option<<Self::Classifier as Trainable>::Training>>) -> R,
+    ) -> R;
 }
 
 /// Exports a filter as a component. One line a crate:
@@ -42,49 +111,67 @@ pub trait Exported {
 /// - `export!(TYPE);` for a [`Filter`](crate::Filter),
 /// - `export!(screened TYPE);` where it implements [`Screen`](crate::Screen) too,
 /// - `export!(group TYPE);` for a [`Group`](crate::Group),
-/// - `export!(screened group TYPE);` where it implements [`Screening`](crate::Screening) too.
+/// - `export!(screened group TYPE);` where it implements [`Screening`](crate::Screening) too,
+/// - `export!(classifier TYPE);` for a [`Classifier`](crate::classifier::Classifier),
+/// - `export!(trainable TYPE);` where it implements [`Trainable`] too.
 ///
 /// Natively it exports nothing, so that filters can be linked into tests and programs.
 #[macro_export]
 macro_rules! export {
-    (screened group $group:ty) => { $crate::export!(@ $group, screening); };
-    (screened $filter:ty) => { $crate::export!(@ $crate::Each<$filter>, screening); };
-    (group $group:ty) => { $crate::export!(@ $group); };
-    (@ $group:ty $(, $screening:ident)?) => {
+    (screened group $group:ty) => { $crate::export!(@ $group; filtering screening); };
+    (screened $filter:ty) => { $crate::export!(@ $crate::Each<$filter>; filtering screening); };
+    (group $group:ty) => { $crate::export!(@ $group; filtering); };
+    (classifier $classifier:ty) => { $crate::export!(@ $crate::classifier::Classifiers<$classifier>; classifying); };
+    (trainable $classifier:ty) => {
+        $crate::export!(@ $crate::classifier::Classifiers<$classifier>; classifying training; $classifier);
+    };
+    (@ $filters:ty; $($interface:ident)+ $(; $trainable:ty)?) => {
         #[cfg(not(target_arch = "wasm32"))]
-        const _: fn() -> $crate::Description = <$group as $crate::Group>::describe;
+        const _: fn() -> $crate::Description = <$filters as $crate::ConfiguredFilters>::describe;
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, missing_docs)]
         const _: () = {
             struct Component;
             impl $crate::Exported for Component {
-                type Group = $group;
-                fn with<R>(use_group: impl FnOnce(&::std::cell::OnceCell<$group>) -> R) -> R {
+                type Filters = $filters;
+                fn with<R>(use_filters: impl FnOnce(&::std::cell::OnceCell<$filters>) -> R) -> R {
                     ::std::thread_local! {
-                        static GROUP: ::std::cell::OnceCell<$group> = const { ::std::cell::OnceCell::new() };
+                        static FILTERS: ::std::cell::OnceCell<$filters> = const { ::std::cell::OnceCell::new() };
                     }
-                    GROUP.with(use_group)
+                    FILTERS.with(use_filters)
                 }
             }
-            $crate::bindings::filter::export!(Component with_types_in $crate::bindings::filter);
-            $( $crate::bindings::$screening::export!(Component with_types_in $crate::bindings::$screening); )?
+            $(
+                type Training = <$trainable as $crate::classifier::Trainable>::Training;
+                impl $crate::ExportedTrainable for Component {
+                    type Classifier = $trainable;
+                    fn with_training<R>(
+                        use_training: impl FnOnce(&::std::cell::RefCell<::std::option::Option<Training>>) -> R,
+                    ) -> R {
+                        ::std::thread_local! {
+                            static TRAINING: ::std::cell::RefCell<::std::option::Option<Training>> =
+                                const { ::std::cell::RefCell::new(::std::option::Option::None) };
+                        }
+                        TRAINING.with(use_training)
+                    }
+                }
+            )?
+            $crate::bindings::plugin::export!(Component with_types_in $crate::bindings::plugin);
+            $( $crate::bindings::$interface::export!(Component with_types_in $crate::bindings::$interface); )+
         };
     };
-    ($filter:ty) => { $crate::export!(@ $crate::Each<$filter>); };
+    ($filter:ty) => { $crate::export!(@ $crate::Each<$filter>; filtering); };
 }
 
-/// Ties the exports to a group; only in a component, since elsewhere there is no host that lends mails.
+/// What every component is asked outside any mail; only in a component, since elsewhere there is no host.
 #[cfg(target_arch = "wasm32")]
-mod tied {
-    use super::bindings::filter::exports::postigo::filter::filtering;
-    use super::bindings::filter::exports::postigo::plugin::setup;
-    use super::bindings::filter::postigo::message::message::Mail as HostMail;
-    use super::bindings::screening::exports::postigo::filter::screening;
-    use crate::{Exported, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening};
+mod setup {
+    use super::bindings::plugin::exports::postigo::plugin::setup;
+    use crate::{ConfiguredFilters, Exported, FilterSettings, Grants, GroupProblem, Problem};
 
     impl<E: Exported> setup::Guest for E {
         fn describe() -> setup::Description {
-            let described = E::Group::describe();
+            let described = E::Filters::describe();
             setup::Description {
                 name: described.name,
                 version: described.version,
@@ -100,30 +187,8 @@ mod tied {
                 settings: one.settings,
                 grants: Grants::new(one.grants),
             };
-            let configured = E::Group::configure(filters.into_iter().map(given).collect()).and_then(keep::<E>);
+            let configured = E::Filters::configure(filters.into_iter().map(given).collect()).and_then(keep::<E>);
             configured.map_err(|problems| problems.into_iter().map(told).collect())
-        }
-    }
-
-    impl<E: Exported> filtering::Guest for E {
-        fn settable_headers() -> Vec<String> {
-            E::Group::describe().headers
-        }
-
-        fn evaluate(filter: u32, mail: &HostMail) -> Result<filtering::Verdict, String> {
-            let verdict = E::with(|group| match group.get() {
-                Some(group) => group.evaluate(filter as usize, &Mail::lent(mail)),
-                None => Err("The component was not configured.".to_owned()),
-            })?;
-            let changes =
-                verdict.changes.into_iter().map(|one| filtering::Change { header: one.header, value: one.value });
-            Ok(filtering::Verdict { matched: verdict.matched, changes: changes.collect(), reason: verdict.reason })
-        }
-    }
-
-    impl<E: Exported<Group: Screening>> screening::Guest for E {
-        fn screen(mail: &HostMail) -> Vec<u32> {
-            E::with(|group| group.get().map(|group| group.screen(&Mail::lent(mail))).unwrap_or_default())
         }
     }
 
@@ -131,9 +196,9 @@ mod tied {
         setup::Problem { filter: u32::try_from(filter).unwrap_or(u32::MAX), place, reason }
     }
 
-    /// Keeps a configured group for the mails to come.
-    fn keep<E: Exported>(group: E::Group) -> Result<(), Vec<GroupProblem>> {
+    /// Keeps configured filters for the mails to come.
+    fn keep<E: Exported>(filters: E::Filters) -> Result<(), Vec<GroupProblem>> {
         let twice = Problem::new("", "The component was configured twice; start it anew.");
-        E::with(|place| place.set(group)).map_err(|_| vec![GroupProblem { filter: 0, problem: twice }])
+        E::with(|place| place.set(filters)).map_err(|_| vec![GroupProblem { filter: 0, problem: twice }])
     }
 }

@@ -3,7 +3,8 @@
 //! A filter is a type that implements [`Filter`]: what it is called, how it is made from the admin's settings, and what
 //! it finds in a [`Mail`]. One line, [`export!`], makes a component of it; `cargo build --target
 //! wasm32-unknown-unknown` builds the file to upload. The same type runs natively in tests, see [`testing`]. The
-//! feature `pattern` adds the regular expressions of Postigo's own filters.
+//! feature `pattern` adds the regular expressions of Postigo's own filters. Components that answer questions by labels
+//! instead of setting headers are written with the module [`classifier`].
 //!
 //! ```
 //! use postigo_filter::{Description, Filter, Grants, Mail, Problem, Verdict};
@@ -31,6 +32,8 @@
 //! postigo_filter::export!(Urgent);
 //! ```
 
+mod assets;
+pub mod classifier;
 mod describe;
 mod export;
 mod filter;
@@ -45,6 +48,7 @@ pub mod testing;
 mod tests;
 mod verdict;
 
+pub use assets::{Asset, Assets};
 pub use describe::Description;
 pub use filter::{Filter, Grants, Problem, Screen};
 pub use group::{Each, FilterSettings, Group, GroupProblem, Screening};
@@ -52,4 +56,4 @@ pub use mail::{Address, Arrival, Attachment, Mail, Refusal, Ticket};
 pub use verdict::{Change, Verdict};
 
 #[doc(hidden)]
-pub use export::{Exported, bindings};
+pub use export::{ConfiguredFilters, Exported, ExportedTrainable, bindings};

@@ -20,7 +20,7 @@ pub enum Level {
 /// Writes a line.
 #[cfg(target_arch = "wasm32")]
 pub fn write(level: Level, line: &str) {
-    use crate::bindings::filter::postigo::plugin::log;
+    use crate::bindings::plugin::postigo::plugin::log;
     let level = match level {
         Level::Debug => log::Level::Debug,
         Level::Info => log::Level::Info,

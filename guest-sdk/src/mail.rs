@@ -1,7 +1,7 @@
 //! The mail as a filter sees it: read on demand from the host, or natively from a mail that a test built.
 
 #[cfg(target_arch = "wasm32")]
-use crate::bindings::filter::postigo::message::message as host;
+use crate::bindings::plugin::postigo::message::message as host;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing as host;
 

@@ -15,6 +15,10 @@
 //! assert!(verdict.matched);
 //! ```
 
+mod classifying;
+
+pub use classifying::{LabelledMail, classifier, classify, train};
+
 use crate::{
     Address, Arrival, Attachment, Description, Each, Filter, FilterSettings, Grants, Group, Refusal, Ticket, Verdict,
 };

@@ -2,7 +2,7 @@
 
 use postigo::worker::alone;
 use postigo_files::data_folder;
-use postigo_sandbox::child;
+use postigo_sandbox::{child, training};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,7 +11,11 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == child::ARGUMENT) {
         return child::main();
     }
-    // So does the one that a message has for itself.
+    // So does the one in which a classifier is trained.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == training::ARGUMENT) {
+        return training::main();
+    }
+    // And the one that a message has for itself.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == alone::ARGUMENT) {
         return alone::main();
     }

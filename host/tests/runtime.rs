@@ -4,6 +4,7 @@
 mod runtime {
     pub mod bombs;
     pub mod by_hand;
+    pub mod classifying;
     pub mod harness;
     pub mod hostile;
     pub mod kept;
@@ -11,5 +12,6 @@ mod runtime {
     pub mod normal;
     pub mod room;
     pub mod shipped;
+    pub mod training;
     pub mod wasi;
 }

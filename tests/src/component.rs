@@ -139,9 +139,9 @@ impl Component {
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
-  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) (i32.const 0))
+  (func (export "postigo:plugin/setup@1.1.0#describe") (result i32) (i32.const 0))
   (func (export "postigo:filter/filtering@1.1.0#settable-headers") (result i32) (i32.const 40))
-  (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32)
+  (func (export "postigo:plugin/setup@1.1.0#configure") (param i32 i32) (result i32)
     {configure}
     ;; a result<_, list<problem>> that is ok: zeroes
     (i32.const 12288))

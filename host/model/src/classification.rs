@@ -1,7 +1,7 @@
 //! What a classifier says of a mail: questions with labels, and answers by the labels' places. What follows from an answer is the host's to decide.
 
 /// A question that a classifier answers, with its possible answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Question {
     /// Its name, which an admin's mapping refers to: `queue`.
     pub name: String,

@@ -1,5 +1,5 @@
-//! What all worlds share, generated from `wit/`: the mail and the log that the host offers, and what every component is
-//! asked.
+//! What all worlds share, generated from `wit/`: the mail, the log and the assets that the host offers, and what every
+//! component is asked.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
 
 use super::sandbox::StoreData;
@@ -10,8 +10,9 @@ wasmtime::component::bindgen!({
     inline: "package postigo:host;
         world shared {
             import postigo:message/message@1.0.0;
-            import postigo:plugin/log@1.0.0;
-            export postigo:plugin/setup@1.0.0;
+            import postigo:plugin/log@1.1.0;
+            import postigo:plugin/assets@1.1.0;
+            export postigo:plugin/setup@1.1.0;
         }",
     world: "postigo:host/shared",
     imports: { default: trappable },
@@ -19,7 +20,8 @@ wasmtime::component::bindgen!({
 });
 
 /// The interfaces that components of every world may import, in the version that this host has.
-pub(super) const OFFERED: [&str; 2] = ["postigo:message/message@1.0.0", "postigo:plugin/log@1.0.0"];
+pub(super) const OFFERED: [&str; 3] =
+    ["postigo:message/message@1.0.0", "postigo:plugin/log@1.1.0", "postigo:plugin/assets@1.1.0"];
 
 /// Offers them.
 pub(super) fn offer(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {

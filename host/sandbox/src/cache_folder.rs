@@ -124,6 +124,12 @@ pub(super) fn snapshot_key(spec: &GroupSpec) -> String {
     for member in &spec.members {
         add(member.name.as_bytes());
         add(member.settings.to_string().as_bytes());
+        add(&(member.assets.len() as u64).to_le_bytes());
+        for asset in &member.assets {
+            add(asset.name.as_bytes());
+            add(asset.digest.as_bytes());
+            add(asset.format.as_bytes());
+        }
     }
     hexadecimal(&hash.finalize())
 }
@@ -167,7 +173,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::GroupMember;
+    use crate::{Asset, GroupMember, WorldDescription};
     use postigo_model::guest::GuestLimits;
     use std::sync::Arc;
 
@@ -175,7 +181,7 @@ mod tests {
     fn a_damaged_snapshot_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let kept = CacheFolder::open(folder.path()).unwrap();
-        let made = GroupStart { memory: 7, unsnapshotable: None };
+        let made = GroupStart { memory: 7, unsnapshotable: None, of_world: WorldDescription::default() };
         kept.keep_snapshot("ab", &made, b"snapshot").unwrap();
         assert_eq!(kept.snapshot("ab"), Some((made, b"snapshot".to_vec())));
         let path = folder.path().join("snapshots/ab");
@@ -205,22 +211,27 @@ mod tests {
 
     #[test]
     fn the_key_changes_with_everything_that_matters() {
-        let spec = |component: &[u8], name: &str, settings: &str, grant: Grant, memory: u64| {
+        let member = |name: &str, settings: &str, asset: &[u8]| GroupMember {
+            assets: vec![Asset::new("model", "acme/1", asset)],
+            ..GroupMember::new(name, serde_json::json!({ "a": settings }))
+        };
+        let spec = |component: &[u8], name: &str, settings: &str, grant: Grant, memory: u64, asset: &[u8]| {
             snapshot_key(&GroupSpec {
                 component: Arc::from(component),
                 digest: String::new(),
-                members: vec![GroupMember { name: name.into(), settings: serde_json::json!({ "a": settings }) }],
+                members: vec![member(name, settings, asset)],
                 grants: vec![grant],
                 limits: GuestLimits { memory, ..GuestLimits::default() },
             })
         };
         let keys = [
-            spec(b"c", "n", "s", Grant::Body, 1),
-            spec(b"d", "n", "s", Grant::Body, 1),
-            spec(b"c", "m", "s", Grant::Body, 1),
-            spec(b"c", "n", "t", Grant::Body, 1),
-            spec(b"c", "n", "s", Grant::Raw, 1),
-            spec(b"c", "n", "s", Grant::Body, 2),
+            spec(b"c", "n", "s", Grant::Body, 1, b"a"),
+            spec(b"d", "n", "s", Grant::Body, 1, b"a"),
+            spec(b"c", "m", "s", Grant::Body, 1, b"a"),
+            spec(b"c", "n", "t", Grant::Body, 1, b"a"),
+            spec(b"c", "n", "s", Grant::Raw, 1, b"a"),
+            spec(b"c", "n", "s", Grant::Body, 2, b"a"),
+            spec(b"c", "n", "s", Grant::Body, 1, b"b"),
         ];
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());

@@ -84,7 +84,7 @@ impl Clock {
 
     /// Before the first tick a guest has run for a `tick` at most, whatever the wall says.
     fn own(&mut self, tick: Duration) -> Duration {
-        let Some(processor) = of_this_thread() else { return self.by_the_wall() };
+        let Some(processor) = processor_time() else { return self.by_the_wall() };
         if let Some(ticked) = self.ticked {
             let since = processor.saturating_sub(ticked.processor);
             return ticked.own + since.saturating_sub(self.host.saturating_sub(ticked.host));
@@ -96,7 +96,7 @@ impl Clock {
 }
 
 /// The time that this thread was on a processor; none where the system does not say.
-fn of_this_thread() -> Option<Duration> {
+pub(super) fn processor_time() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
 }
 

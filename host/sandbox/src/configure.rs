@@ -1,13 +1,15 @@
-//! `describe` and `configure`: what a component is asked once, outside any message.
+//! `describe`, `configure` and what follows it: what a component is asked once, outside any message.
 
+use super::assets::GroupAssets;
 use super::bindings::exports::postigo::plugin::setup::FilterSettings;
-use super::contract::{CallFailure, GroupMember, SettingsMistake};
+use super::contract::{CallFailure, GroupMember, SettingsMistake, WorldDescription};
 use super::guest_log::one_line;
 use super::refusal::PrepareError;
 use super::template::{Instance, LinkedComponent};
 use super::world::SelfDescription;
 use postigo_model::guest::FailureKind;
 use postigo_model::guest::Grant;
+use std::sync::Arc;
 
 /// Problems that are passed on.
 const PROBLEMS: usize = 1000;
@@ -19,6 +21,7 @@ const SENTENCE: usize = 4096;
 /// Asks a component what it is.
 pub(super) fn describe(template: &LinkedComponent, instance: &mut Instance) -> Result<SelfDescription, CallFailure> {
     instance.store.data_mut().begin(None);
+    instance.store.data_mut().give_assets(Some(Arc::default()));
     let asked = template.plugin().describe(&mut instance.store, &instance.raw).and_then(|mut described| {
         template.calls().describe(&mut instance.store, &instance.raw, &mut described)?;
         Ok(described)
@@ -43,7 +46,9 @@ pub(super) fn configure(
         })
         .collect();
     instance.store.data_mut().begin(None);
+    instance.store.data_mut().give_assets(Some(Arc::new(GroupAssets::of(members))));
     let configured = template.plugin().configure(&mut instance.store, &instance.raw, &settings);
+    instance.store.data_mut().give_assets(None);
     // What it wrote is nobody's log: no message is there yet.
     let wrote = last_words(instance);
     let problems = match configured {
@@ -63,8 +68,23 @@ pub(super) fn configure(
     }
 }
 
+/// Asks a configured component what those of its world alone say then.
+pub(super) fn ask_configured(
+    template: &LinkedComponent,
+    instance: &mut Instance,
+    members: &[GroupMember],
+) -> Result<WorldDescription, PrepareError> {
+    let filters = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    instance.store.data_mut().begin(None);
+    let asked = template.calls().ask_configured(&mut instance.store, &instance.raw, filters);
+    let wrote = last_words(instance);
+    asked
+        .unwrap_or_else(|error| Err(instance.store.data().failure(&error)))
+        .map_err(|failure| PrepareError::Failed(failure.with_last_words(&wrote)))
+}
+
 /// The last of what the guest logged or wrote, in one line: where a call failed, the language's own words for it.
-fn last_words(instance: &mut Instance) -> String {
+pub(super) fn last_words(instance: &mut Instance) -> String {
     let lines: Vec<String> =
         instance.store.data_mut().take_log().into_iter().map(|line| one_line(line.text.trim(), LAST_WORDS)).collect();
     let mut room = LAST_WORDS;

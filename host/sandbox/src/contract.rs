@@ -3,6 +3,9 @@
 use postigo_mail::Mail;
 use postigo_model::guest::Grant;
 use postigo_model::guest::{FailureKind, GuestLimits};
+use postigo_model::hexadecimal::hexadecimal;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +29,7 @@ pub struct ComponentDescription {
     pub of_world: WorldDescription,
 }
 
-/// What components of one world alone say of themselves: keys and values, which the world's own file gives and reads.
+/// What components of one world alone say, of themselves or once they are configured: keys and values, which the world's own file gives and reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct WorldDescription(serde_json::Map<String, serde_json::Value>);
@@ -64,6 +67,9 @@ pub(super) struct GroupStart {
     pub(super) memory: u64,
     /// Why there is no snapshot; none where there is one.
     pub(super) unsnapshotable: Option<String>,
+    /// What components of its world alone say once they are configured.
+    #[serde(default)]
+    pub(super) of_world: WorldDescription,
 }
 
 /// A failed call.
@@ -102,6 +108,53 @@ pub struct GroupMember {
     pub name: Arc<str>,
     /// Its settings.
     pub settings: serde_json::Value,
+    /// What the admin gave it besides, each under a name of its own.
+    pub assets: Vec<Asset>,
+}
+
+impl GroupMember {
+    /// A filter without assets.
+    pub fn new(name: impl Into<Arc<str>>, settings: serde_json::Value) -> Self {
+        Self { name: name.into(), settings, assets: Vec::new() }
+    }
+}
+
+/// Bytes that a filter reads while it is configured: a model, a word list. At most 64 MiB.
+///
+/// Two of the same name, digest and format are the same.
+#[derive(Clone)]
+pub struct Asset {
+    /// What the component calls it: `model`.
+    pub name: Arc<str>,
+    /// SHA-256 of the bytes, hexadecimal.
+    pub digest: String,
+    /// Which bytes these are, by whoever made them; may be empty.
+    pub format: String,
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Asset {
+    /// An asset of these bytes, with their digest.
+    pub fn new(name: impl Into<Arc<str>>, format: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { name: name.into(), digest: hexadecimal(&Sha256::digest(&bytes)), format: format.into(), bytes }
+    }
+}
+
+impl PartialEq for Asset {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.digest, &self.format) == (&other.name, &other.digest, &other.format)
+    }
+}
+
+impl Eq for Asset {}
+
+impl fmt::Debug for Asset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, digest, format, bytes } = self;
+        write!(formatter, "Asset({name:?}, {format:?}, {} bytes, {digest})", bytes.len())
+    }
 }
 
 /// What a call gave: the mail back, how long it took, what the guest logged, and the result.

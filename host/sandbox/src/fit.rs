@@ -8,7 +8,7 @@ use super::wasi;
 use super::world::{World, Worlds};
 
 /// Interfaces whose names are kept for later versions of the contract.
-const RESERVED: [&str; 3] = ["assets", "http", "state"];
+const RESERVED: [&str; 2] = ["http", "state"];
 
 /// The world that a component is of; refused where it is of none, or imports what this host does not have.
 pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn World, UploadRefusal> {
@@ -236,7 +236,7 @@ mod tests {
         taken(imports, exports).unwrap_err()
     }
 
-    const FILTER: [&str; 2] = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.0.0"];
+    const FILTER: [&str; 2] = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.1.0"];
     const OLD: &str = "postigo:filter/guest@1.0.0";
 
     #[test]
@@ -256,9 +256,14 @@ mod tests {
     #[test]
     fn a_world_is_told_by_its_exports() {
         assert_eq!(taken(&OFFERED, &FILTER), Ok("postigo:filter/filter@1.1.0"));
+        let classifier = ["postigo:classifier/classifying@1.0.0", FILTER[1], "postigo:classifier/training@1.0.0"];
+        assert_eq!(taken(&OFFERED, &classifier), Ok("postigo:classifier/classifier@1.0.0"));
+        assert_eq!(taken(&OFFERED, &classifier[..2]), Ok("postigo:classifier/classifier@1.0.0"));
+        let both = refused(&[], &[FILTER[0], FILTER[1], classifier[0]]);
+        assert!(both.contains("one world only"), "{both}");
         assert_eq!(taken(&["postigo:filter/message@1.0.0"], &[OLD]), Ok("postigo:filter/filter@1.0.0"));
         let half = refused(&[], &FILTER[..1]);
-        assert!(half.contains(FILTER[0]) && half.contains("not postigo:plugin/setup@1.0.0"), "{half}");
+        assert!(half.contains(FILTER[0]) && half.contains("not postigo:plugin/setup@1.1.0"), "{half}");
     }
 
     #[test]
@@ -278,7 +283,10 @@ mod tests {
             foreign.contains("acme:database/query@0.1.0") && foreign.contains("no package acme:database"),
             "{foreign}"
         );
-        assert!(foreign.contains("postigo:message/message@1.0.0 and postigo:plugin/log@1.0.0"), "{foreign}");
+        assert!(
+            foreign.contains("postigo:message/message@1.0.0, postigo:plugin/log@1.1.0 and postigo:plugin/assets@1.1.0"),
+            "{foreign}"
+        );
         let unknown = refused(&["postigo:message/headers@1.4.0"], &FILTER);
         for part in ["no interface `headers`", "1.4.0", "postigo:message/message@1.0.0"] {
             assert!(unknown.contains(part), "{part} is missing in: {unknown}");
@@ -321,7 +329,11 @@ mod tests {
         let here = |package: &str| {
             page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]))
         };
-        assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
+        assert!(
+            ["postigo:message@1.0.0", "postigo:plugin@1.1.0", "postigo:filter@1.1.0", "postigo:classifier@1.0.0"]
+                .into_iter()
+                .all(here)
+        );
     }
 
     #[test]
@@ -329,10 +341,8 @@ mod tests {
         let both = refused(&[], &[FILTER[0], FILTER[1], OLD]);
         assert!(both.contains(FILTER[0]) && both.contains(OLD) && both.contains("one world only"), "{both}");
         assert_eq!(both, refused(&[], &[OLD, FILTER[1], FILTER[0]]));
-        let unknown = refused(&[], &[FILTER[0], FILTER[1], "postigo:classifier/classifying@1.0.0"]);
-        for part in
-            ["postigo:classifier/classifying@1.0.0", "does not know", FILTER[0], "postigo:filter/screening@1.1.0"]
-        {
+        let unknown = refused(&[], &[FILTER[0], FILTER[1], "postigo:tagger/tagging@1.0.0"]);
+        for part in ["postigo:tagger/tagging@1.0.0", "does not know", FILTER[0], "postigo:filter/screening@1.1.0"] {
             assert!(unknown.contains(part), "{part} is missing in: {unknown}");
         }
         let screening = refused(&[], &[FILTER[0], FILTER[1], "postigo:filter/screening@2.3.0"]);
@@ -369,7 +379,7 @@ mod tests {
 
     #[test]
     fn wasi_and_later_minor_versions_pass() {
-        let later = ["wasi:cli/environment@0.2.0", "postigo:message/message@1.4.0", "postigo:plugin/log@1.0.0"];
+        let later = ["wasi:cli/environment@0.2.0", "postigo:message/message@1.4.0", "postigo:plugin/log@1.1.0"];
         assert_eq!(taken(&later, &["postigo:filter/filtering@1.3.0", FILTER[1]]), Ok("postigo:filter/filter@1.1.0"));
         assert!(outside(&later, &FILTER).wants_wasi());
     }

@@ -5,12 +5,14 @@ use super::budget::{GuestBudget, GuestReservation};
 use super::cache_folder::CacheFolder;
 use super::contract::{Cost, GroupSpec, GroupStart};
 use super::engine::{Engines, SLOT_MEMORY};
+use super::image::{MAPPED, is_copied};
 use super::refusal::PrepareError;
 use super::sandbox::Grants;
 use super::template::{Instance, LinkedComponent, NotStarted};
 use super::threads::Threads;
 use super::world::WorldCalls;
 use postigo_model::guest::GuestLimits;
+use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 /// Filters of one component with the same grants and limits, ready to be called.
@@ -23,6 +25,7 @@ pub struct Group {
     grants: Grants,
     limits: GuestLimits,
     cost: Cost,
+    configured: Box<dyn Any + Send + Sync>,
 }
 
 /// Where a message's instance comes from.
@@ -59,6 +62,7 @@ impl Group {
         };
         let cost =
             Cost { memory: made.memory, snapshot: matches!(source, InstanceSource::Snapshot { .. }), pooled, because };
+        let configured = template.calls().configured(&made.of_world);
         Ok(Arc::new(Self {
             source,
             room: Arc::clone(room),
@@ -68,12 +72,18 @@ impl Group {
             grants: Grants::of(&spec.grants),
             limits: spec.limits,
             cost,
+            configured,
         }))
     }
 
     /// What its world calls for a message.
     pub(super) fn calls(&self) -> &dyn WorldCalls {
         self.template.calls()
+    }
+
+    /// What components of its world alone said once they were configured, as the world's file knows it.
+    pub(super) fn configured(&self) -> &dyn Any {
+        &*self.configured
     }
 
     /// What a message pays for it.
@@ -134,6 +144,17 @@ fn plain(engines: &Engines, kept: &CacheFolder, key: &str) -> Option<LinkedCompo
         .ok()
 }
 
+/// Why an instance of a snapshot costs more than usual though it is pooled; empty where it does not.
+fn copied(snapshot: &[u8]) -> String {
+    if !is_copied(snapshot) {
+        return String::new();
+    }
+    format!(
+        "its memory is larger than {} MiB after `configure` and more than half empty, so that it is copied for each message; let it keep          what it loads close together",
+        MAPPED >> 20
+    )
+}
+
 /// The snapshot on the pooling engine where it fits a slot there, else on the plain one, with the reason.
 fn fastest(
     engines: &Engines,
@@ -146,7 +167,7 @@ fn fastest(
             format!("its memory limit is higher than the {} MiB of a slot of the pool", SLOT_MEMORY >> 20)
         }
         Some(fast) => match LinkedComponent::new(fast, snapshot) {
-            Ok(template) => return Ok((template, true, String::new())),
+            Ok(template) => return Ok((template, true, copied(snapshot))),
             Err(refused) => format!("it does not fit the pool: {refused}"),
         },
     };

@@ -5,6 +5,8 @@
 //! on a guest thread ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
 mod ahead;
+mod asset_host;
+mod assets;
 mod bindings;
 mod budget;
 mod cache_folder;
@@ -19,6 +21,7 @@ mod fit;
 mod functions;
 mod group;
 mod guest_log;
+mod image;
 mod inspect;
 mod limits;
 mod log_host;
@@ -34,6 +37,7 @@ mod snapshot;
 mod stopped;
 mod template;
 mod threads;
+pub mod training;
 mod unused;
 mod wasi;
 mod world;
@@ -41,24 +45,26 @@ mod worlds;
 
 pub use child::Asker;
 pub use contract::{
-    CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, Inspection, LogLine, SettingsMistake,
-    WorldDescription,
+    Asset, CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, Inspection, LogLine,
+    SettingsMistake, WorldDescription,
 };
 pub use group::Group;
 pub use refusal::{LostJob, PrepareError, StartError, UploadRefusal};
 pub use session::GuestSession;
+pub use worlds::classifier::ClassifierDescription;
 pub use worlds::filter::{FilterDescription, GuestHeader, ScreenResult, Verdict};
 
 use budget::GuestBudget;
 use cache_folder::CacheFolder;
-use child::{ChildAnswer, ChildFault, ChildTask, Children, Request};
+use child::{AssetBytes, ChildAnswer, ChildFault, ChildTask, Children, ProgramIdentity, Request};
 use contract::GroupStart;
 use engine::Engines;
+use limits::ASSET;
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use threads::Threads;
 use unused::GroupFiles;
@@ -121,7 +127,7 @@ impl Runtime {
     /// where that is allowed.
     pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspection, UploadRefusal> {
         let request = self.request(hexadecimal(&Sha256::digest(bytes)), ChildTask::Inspect);
-        let inspected = match self.children.run(asker, &request, bytes) {
+        let inspected = match self.children.run(asker, &request, bytes, &AssetBytes::new()) {
             Ok((ChildAnswer::Inspected { description, unsnapshotable }, component)) => {
                 Inspection { description: *description, component, unsnapshotable }
             }
@@ -148,7 +154,7 @@ impl Runtime {
         asker: Asker,
     ) -> Result<Vec<SettingsMistake>, UploadRefusal> {
         let request = self.request(String::new(), ChildTask::check(schema, members));
-        match self.children.run(asker, &request, &[]) {
+        match self.children.run(asker, &request, &[], &AssetBytes::new()) {
             Ok((ChildAnswer::Checked(problems), _)) => Ok(problems),
             Ok((ChildAnswer::Refused(refused), _)) => Err(refused),
             Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
@@ -165,6 +171,7 @@ impl Runtime {
     /// something changed. A group of several filters that takes more than half its memory fails as `memory`: it is
     /// to be split.
     pub fn prepare(&self, spec: &GroupSpec, asker: Asker) -> Result<Arc<Group>, PrepareError> {
+        check_assets(&spec.members)?;
         let key = cache_folder::snapshot_key(spec);
         let made = match self.kept.snapshot(&key) {
             Some(made) => made,
@@ -231,8 +238,16 @@ impl Runtime {
     }
 
     fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(GroupStart, Vec<u8>), PrepareError> {
-        let request = self.request(spec.digest.clone(), ChildTask::prepare(&spec.members, &spec.grants, spec.limits));
-        let made = match self.children.run(asker, &request, &spec.component) {
+        let assets = child::bytes_of_assets(&spec.members);
+        // A snapshot of other bytes would be found by this digest from now on.
+        if let Some((digest, _)) = assets.iter().find(|(digest, bytes)| **digest != hexadecimal(&Sha256::digest(bytes)))
+        {
+            let reason = format!("the bytes of the asset {digest} are others than its digest says");
+            return Err(PrepareError::Unavailable(reason));
+        }
+        let task = ChildTask::prepare(&spec.members, &spec.grants, spec.limits);
+        let request = Request { assets: assets.len(), ..self.request(spec.digest.clone(), task) };
+        let made = match self.children.run(asker, &request, &spec.component, &assets) {
             Ok((ChildAnswer::Made(made), snapshot)) => (made, snapshot),
             Ok((ChildAnswer::NotMade(error), _)) => return Err(error),
             Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
@@ -249,7 +264,12 @@ impl Runtime {
 
     /// Has a child compile what the engines here are to find.
     fn compile(&self, digest: &str, component: &[u8], asker: Asker) -> Result<(), PrepareError> {
-        match self.children.run(asker, &self.request(digest.to_owned(), ChildTask::Compile), component) {
+        match self.children.run(
+            asker,
+            &self.request(digest.to_owned(), ChildTask::Compile),
+            component,
+            &AssetBytes::new(),
+        ) {
             Ok((ChildAnswer::Compiled, _)) => Ok(()),
             Ok((ChildAnswer::Refused(refused), _)) => Err(refused.into()),
             Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
@@ -260,7 +280,36 @@ impl Runtime {
         }
     }
 
-    fn request(&self, digest: String, task: ChildTask) -> Request {
-        Request { cache: self.kept.folder().to_owned(), digest, task }
+    /// The folder of compiled code and snapshots.
+    fn cache_folder(&self) -> &Path {
+        self.kept.folder()
     }
+
+    /// What is started as a child, and which program that is to be.
+    fn program(&self) -> (&Path, &ProgramIdentity) {
+        self.children.program()
+    }
+
+    fn request(&self, digest: String, task: ChildTask) -> Request {
+        Request { cache: self.kept.folder().to_owned(), digest, task, assets: 0 }
+    }
+}
+
+/// Refuses assets that are too large, or two of one name.
+fn check_assets(members: &[GroupMember]) -> Result<(), PrepareError> {
+    let mut problems = Vec::new();
+    for member in members {
+        for (index, asset) in member.assets.iter().enumerate() {
+            let before = member.assets.get(..index).unwrap_or_default();
+            let reason = if asset.bytes.len() > ASSET {
+                format!("the asset {:?} has {} bytes; at most {ASSET} are taken", asset.name, asset.bytes.len())
+            } else if before.iter().any(|other| other.name == asset.name) {
+                format!("there are two assets named {:?}; leave one out", asset.name)
+            } else {
+                continue;
+            };
+            problems.push(SettingsMistake { filter: member.name.to_string(), place: String::new(), reason });
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(PrepareError::Problems(problems)) }
 }

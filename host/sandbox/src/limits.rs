@@ -49,6 +49,11 @@ pub(super) fn wall_limit(time: Duration) -> Duration {
     time * 4 + Duration::from_secs(10)
 }
 
+/// Bytes of an asset that a guest reads at once.
+pub(super) const ASSET_READ: u32 = 1 << 20;
+/// Bytes of one asset.
+pub(super) const ASSET: usize = 64 << 20;
+
 /// Core instances, memories and tables of one component.
 const PARTS: usize = 200;
 /// What an element of a table costs.
@@ -167,6 +172,7 @@ pub(crate) mod tests {
             include_str!("../../../wit/filter.wit"),
             include_str!("../../../wit/deps/postigo-message/message.wit"),
             include_str!("../../../wit/deps/postigo-plugin/plugin.wit"),
+            include_str!("../../../wit/deps/postigo-classifier/classifier.wit"),
         ];
         texts.concat().split_whitespace().filter(|word| *word != "///").collect::<Vec<_>>().join(" ")
     }
@@ -194,6 +200,8 @@ pub(crate) mod tests {
             ),
             format!("At most {} KiB a line and {} KiB a call", LOG_LINE >> 10, LOG_CALL >> 10),
             format!("the first {} KiB is kept", LOG_LINE >> 10),
+            format!("Size in bytes, {} MiB at most", ASSET >> 20),
+            format!("at most {} MiB a call", ASSET_READ >> 20),
         ] {
             assert!(contract.contains(&said), "{said}");
         }

@@ -194,7 +194,7 @@ fn since_epoch(milliseconds: i64) -> u64 {
 }
 
 /// At most `length` bytes from `offset`; fewer at the end, none behind it.
-fn range(bytes: &[u8], offset: u64, length: u32) -> &[u8] {
+pub(super) fn range(bytes: &[u8], offset: u64, length: u32) -> &[u8] {
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let to = from.saturating_add(length as usize).min(bytes.len());
     bytes.get(from..to).unwrap_or_default()

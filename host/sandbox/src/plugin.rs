@@ -8,7 +8,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
 
 /// The interface.
-pub(super) const SETUP: &str = "postigo:plugin/setup@1.0.0";
+pub(super) const SETUP: &str = "postigo:plugin/setup@1.1.0";
 
 /// Where a component's answers are.
 pub(super) struct PluginExports {

@@ -1,5 +1,6 @@
 //! What a store of wasmtime holds for one guest: the mail that is lent to it, and what it has used up.
 
+use super::assets::GroupAssets;
 use super::budget::GuestReservation;
 use super::clock::{Clock, Over};
 use super::contract::{CallFailure, LogLine};
@@ -52,6 +53,8 @@ pub(super) struct StoreData {
     handed: u64,
     printed: u64,
     denied: Option<&'static str>,
+    /// None while a mail is judged.
+    assets: Option<Arc<GroupAssets>>,
     pub(super) log: GuestLog,
     pub(super) wasi: Wasi,
     read: Option<BTreeSet<String>>,
@@ -78,6 +81,7 @@ impl StoreData {
             handed: 0,
             printed: 0,
             denied: None,
+            assets: None,
             log: GuestLog::default(),
             wasi: Wasi::default(),
             read: None,
@@ -135,6 +139,16 @@ impl StoreData {
     /// Takes the mail back.
     pub(super) fn take_back(&mut self) -> Option<Box<Mail>> {
         self.mail.take()
+    }
+
+    /// From now on these assets can be read; none of them where there are none any more.
+    pub(super) fn give_assets(&mut self, assets: Option<Arc<GroupAssets>>) {
+        self.assets = assets;
+    }
+
+    /// The assets that can be read now.
+    pub(super) fn assets(&self) -> Option<Arc<GroupAssets>> {
+        self.assets.clone()
     }
 
     /// From now on notes the names of headers that are read.

@@ -40,6 +40,11 @@ impl GuestSession {
         &self.group
     }
 
+    /// The same, beside a call of this session.
+    pub(super) fn shared_group(&self) -> Arc<Group> {
+        Arc::clone(&self.group)
+    }
+
     /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as
     /// much as its limit allows. Whoever calls this gives up the other sessions of the same message before. Blocks
     /// for a minute at most.

@@ -3,7 +3,7 @@
 
 use super::budget::GuestReservation;
 use super::component::Outside;
-use super::configure::configure;
+use super::configure::{ask_configured, configure};
 use super::contract::{GroupMember, GroupStart};
 use super::engine::Loader;
 use super::fit::world_of;
@@ -36,11 +36,14 @@ pub(super) fn make(
     Outside::read(component).and_then(|outside| world_of(&outside, loader.worlds))?;
     let start = |bytes: &[u8], time| {
         let template = LinkedComponent::new(loader, bytes).map_err(PrepareError::Refused)?;
-        start_in(time, &template, members, grants, limits, Arc::new(GuestReservation::uncounted()))
+        let held = Arc::new(GuestReservation::uncounted());
+        let mut instance = start_in(time, &template, members, grants, limits, held)?;
+        let of_world = ask_configured(&template, &mut instance, members)?;
+        Ok::<_, PrepareError>((instance, of_world))
     };
     let because = match instrument(component) {
         Ok((context, instrumented)) => {
-            let instance = start(&instrumented, CONFIGURE_TIME)?;
+            let (instance, of_world) = start(&instrumented, CONFIGURE_TIME)?;
             let memory = instance.store.data().meter.used();
             let handles = instance.store.data().wasi.handles();
             let taken = if handles > 0 { Err(kept_handles(handles)) } else { take(&context, instance) };
@@ -48,14 +51,15 @@ pub(super) fn make(
                 LinkedComponent::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string())
             });
             match usable {
-                Ok(bytes) => return Ok((GroupStart { memory, unsnapshotable: None }, bytes)),
+                Ok(bytes) => return Ok((GroupStart { memory, unsnapshotable: None, of_world }, bytes)),
                 Err(because) => because,
             }
         }
         Err(because) => because,
     };
-    let memory = start(component, CONFIGURE_AHEAD_TIME)?.store.data().meter.used();
-    Ok((GroupStart { memory, unsnapshotable: Some(because) }, Vec::new()))
+    let (instance, of_world) = start(component, CONFIGURE_AHEAD_TIME)?;
+    let memory = instance.store.data().meter.used();
+    Ok((GroupStart { memory, unsnapshotable: Some(because), of_world }, Vec::new()))
 }
 
 /// A configured instance of what is compiled, for one message, which holds this of the host's room.
@@ -67,6 +71,18 @@ pub(super) fn start_configured(
     held: Arc<GuestReservation>,
 ) -> Result<Instance, PrepareError> {
     start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits, held)
+}
+
+/// A configured instance that is to be trained.
+pub(super) fn start_to_train(
+    template: &LinkedComponent,
+    members: &[GroupMember],
+    grants: &[Grant],
+    memory: u64,
+    held: Arc<GuestReservation>,
+) -> Result<Instance, PrepareError> {
+    let limits = GuestLimits { memory, ..GuestLimits::default() };
+    start_in(CONFIGURE_TIME, template, members, grants, limits, held)
 }
 
 fn start_in(

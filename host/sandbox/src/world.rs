@@ -4,13 +4,15 @@
 //! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
 
 use super::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
-use super::contract::WorldDescription;
+use super::contract::{CallFailure, WorldDescription};
+use super::mail_handle::MailHandle;
 use super::refusal::UploadRefusal;
 use super::sandbox::StoreData;
+use super::training::{LabelledExample, LearningTask};
 use std::any::Any;
 use wasmtime::Store;
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Linker, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Linker, Lower, Resource, TypedFunc,
 };
 
 /// The worlds of a host. A component is of the one whose exports it has; their order decides nothing.
@@ -98,6 +100,61 @@ pub(super) trait WorldCalls: Any + Send + Sync {
     fn check_description(&self, _described: &WorldDescription) -> Result<(), String> {
         Ok(())
     }
+
+    /// Asks an instance that was configured for so many filters what components of the world alone say then, and checks
+    /// it.
+    fn ask_configured(
+        &self,
+        _store: &mut Store<StoreData>,
+        _instance: &Instance,
+        _filters: u32,
+    ) -> wasmtime::Result<Result<WorldDescription, CallFailure>> {
+        Ok(Ok(WorldDescription::default()))
+    }
+
+    /// That, as the world's file looks it up at each call.
+    fn configured(&self, _said: &WorldDescription) -> Box<dyn Any + Send + Sync> {
+        Box::new(())
+    }
+
+    /// How the component is trained; none where it is not.
+    fn training(&self) -> Option<&dyn TrainingCalls> {
+        None
+    }
+}
+
+/// The calls by which a component is trained.
+pub(super) trait TrainingCalls: Send + Sync {
+    /// The formats of models that the component reads, unchecked.
+    fn formats(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Vec<String>>;
+
+    /// Begins to train the one filter that was configured; how often it wants to see the examples.
+    fn begin(
+        &self,
+        store: &mut Store<StoreData>,
+        instance: &Instance,
+        task: &LearningTask,
+    ) -> wasmtime::Result<Result<u32, String>>;
+
+    /// Hands it an example.
+    fn learn(
+        &self,
+        store: &mut Store<StoreData>,
+        instance: &Instance,
+        mail: Resource<MailHandle>,
+        example: &LabelledExample,
+    ) -> wasmtime::Result<Result<(), String>>;
+
+    /// Ends; the model, unchecked.
+    fn finish(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Result<RawModel, String>>;
+}
+
+/// A model as the guest gave it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RawModel {
+    pub(super) bytes: Vec<u8>,
+    pub(super) format: String,
+    pub(super) summary: String,
 }
 
 /// What a component says of itself, unchecked.

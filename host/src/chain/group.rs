@@ -48,7 +48,7 @@ pub struct PreparedGroup {
 
 /// Adds a filter to the group it belongs to.
 pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterComponent) {
-    let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+    let member = GroupMember::new(filter.name.as_str(), filter.settings.clone());
     let grants = grants(filter, component);
     let digest = &component.description.digest;
     let same = |group: &&mut GroupDemand| {

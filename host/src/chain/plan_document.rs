@@ -120,9 +120,7 @@ impl GroupDocument {
             digest: self.digest.clone(),
             grants: self.grants.clone(),
             limits: self.limits,
-            members: members
-                .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
-                .collect(),
+            members: members.map(|(name, settings)| GroupMember::new(name.as_str(), settings.clone())).collect(),
         }
     }
 }

@@ -245,8 +245,7 @@ fn by_schema<'f>(
     let mut breaches = Vec::new();
     for filters in by_component.into_values() {
         let Some(component) = filters.first().and_then(|filter| components.find(filter)) else { continue };
-        let member =
-            |filter: &&Filter| GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+        let member = |filter: &&Filter| GroupMember::new(filter.name.as_str(), filter.settings.clone());
         let members: Vec<GroupMember> = filters.iter().map(member).collect();
         let runtime = sandbox.sandbox().runtime().map_err(|reason| UploadRefusal::Unavailable(reason.to_owned()));
         let checked = runtime.and_then(|runtime| {

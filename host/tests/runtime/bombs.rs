@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// A component with these parts that calls itself a filter.
 fn component(parts: &str) -> Vec<u8> {
-    let exports = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.0.0"]
+    let exports = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.1.0"]
         .map(|name| format!("(export {name:?} (instance $guest))"));
     let text = format!("(component {parts} (instance $guest) {})", exports.concat());
     wat::parse_str(text).unwrap()

@@ -141,10 +141,10 @@ impl ByHand {
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
-  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) {describe} (i32.const 100))
+  (func (export "postigo:plugin/setup@1.1.0#describe") (result i32) {describe} (i32.const 100))
   ;; no headers: the list of grants, which is as empty
   (func (export "postigo:filter/filtering@1.1.0#settable-headers") (result i32) (i32.const 132))
-  (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32)
+  (func (export "postigo:plugin/setup@1.1.0#configure") (param i32 i32) (result i32)
     {configure}
     ;; a result<_, list<problem>> that is ok: zeroes
     (i32.const 300))
@@ -196,7 +196,7 @@ impl ByHand {
         let spec = GroupSpec {
             component: inspected.component.into(),
             digest: inspected.description.digest,
-            members: vec![GroupMember { name: "one".into(), settings: serde_json::json!({}) }],
+            members: vec![GroupMember::new("one", serde_json::json!({}))],
             grants: Vec::new(),
             limits,
         };
@@ -462,7 +462,7 @@ fn a_schema_that_grows_with_the_settings_ends_in_the_child() {
     ] } } });
     let check = |depth: usize| {
         let settings = (0..depth).fold(serde_json::json!({}), |inner, _| serde_json::json!({ "a": inner }));
-        runtime().check_settings(&schema, &[GroupMember { name: "one".into(), settings }], Asker::Host)
+        runtime().check_settings(&schema, &[GroupMember::new("one", settings)], Asker::Host)
     };
     assert_eq!(check(3), Ok(Vec::new()));
     let said = check(60).unwrap_err();

@@ -52,10 +52,7 @@ pub fn spec(deeds: &[&str]) -> GroupSpec {
         members: deeds
             .iter()
             .enumerate()
-            .map(|(index, deed)| GroupMember {
-                name: format!("{index} {deed}").into(),
-                settings: serde_json::json!({ "do": deed }),
-            })
+            .map(|(index, deed)| GroupMember::new(format!("{index} {deed}"), serde_json::json!({ "do": deed })))
             .collect(),
         grants: Vec::new(),
         limits: GuestLimits {

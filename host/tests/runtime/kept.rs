@@ -60,8 +60,7 @@ fn prepared(
     grants: &[Grant],
 ) -> (ComponentDescription, Result<Arc<Group>, PrepareError>) {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
-    let member =
-        |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
+    let member = |word: &&str| GroupMember::new(format!("has {word}"), serde_json::json!({ "word": word }));
     let spec = GroupSpec {
         component: inspected.component.into(),
         digest: inspected.description.digest.clone(),

@@ -40,7 +40,7 @@ fn uploaded(runtime: &Runtime, language: &str) -> (GroupSpec, Duration) {
     let name = if language == "rust" { "urgent".to_owned() } else { format!("urgent-{language}") };
     assert_eq!(inspected.description.name, name);
     assert_eq!(inspected.description.filter().headers, ["X-OTOBO-Priority"]);
-    let members = ["one", "two"].map(|name| GroupMember { name: name.into(), settings: serde_json::json!({}) }).into();
+    let members = ["one", "two"].map(|name| GroupMember::new(name, serde_json::json!({}))).into();
     let (component, digest) = (inspected.component.into(), inspected.description.digest);
     (GroupSpec { component, digest, members, grants: Vec::new(), limits: USUAL }, took)
 }

@@ -12,10 +12,7 @@ fn group(name: &str, settings: &[Value]) -> Arc<Group> {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
     assert_eq!(inspected.description.name, name);
     assert_eq!(inspected.unsnapshotable, None);
-    let members = settings
-        .iter()
-        .enumerate()
-        .map(|(index, one)| GroupMember { name: format!("{index}").into(), settings: one.clone() });
+    let members = settings.iter().enumerate().map(|(index, one)| GroupMember::new(format!("{index}"), one.clone()));
     let spec = GroupSpec {
         component: inspected.component.into(),
         digest: inspected.description.digest,

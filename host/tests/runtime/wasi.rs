@@ -225,7 +225,7 @@ fn a_function_whose_answer_would_be_huge_by_its_type_is_refused_at_upload() {
             (export "everything" (func (result (tuple {}))))))
           (instance $guest)
           (export "postigo:filter/filtering@1.1.0" (instance $guest))
-          (export "postigo:plugin/setup@1.0.0" (instance $guest)))"#,
+          (export "postigo:plugin/setup@1.1.0" (instance $guest)))"#,
         "a".repeat(99_000),
         "$named ".repeat(2_000),
     );

@@ -20,7 +20,7 @@ pub fn run() {
     for (what, aim, settings) in
         [("an empty filter", "≤ 15 µs", never), ("a filter of one rule that matches", "≤ 25 µs", rule)]
     {
-        let member = GroupMember { name: "bench".into(), settings };
+        let member = GroupMember::new("bench", settings);
         let spec = GroupSpec {
             component: Arc::clone(&component.bytes),
             digest: component.description.digest.clone(),

@@ -1,9 +1,10 @@
 //! The parent's side: starts a child, gives it its task, and waits for the answer, but not for ever.
 
 use super::places::ChildPlaces;
-use super::{ARGUMENT, Asker, ChildAnswer, ProgramIdentity, Request, frame};
+use super::{ARGUMENT, Asker, AssetBytes, ChildAnswer, ProgramIdentity, Request, frame};
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -35,15 +36,21 @@ impl Children {
         Self { identity: ProgramIdentity::of(&program), program, places: ChildPlaces::default() }
     }
 
-    /// Has a task done. Blocks, also until there is a place for the asker.
+    /// What is started, and which program that is to be.
+    pub(crate) fn program(&self) -> (&Path, &ProgramIdentity) {
+        (&self.program, &self.identity)
+    }
+
+    /// Has a task done, with a component and assets. Blocks, also until there is a place for the asker.
     pub(crate) fn run(
         &self,
         asker: Asker,
         request: &Request,
         component: &[u8],
+        assets: &AssetBytes,
     ) -> Result<(ChildAnswer, Vec<u8>), ChildFault> {
         let _place = self.places.take(asker);
-        let seconds = request.task.processor_seconds(component);
+        let seconds = request.task.processor_seconds(component, assets);
         let mut child = Command::new(&self.program)
             // What lists of processes show.
             .arg0("postigo")
@@ -55,7 +62,7 @@ impl Children {
             .spawn()
             .map_err(|error| ChildFault::Host(format!("{} could not be run: {error}", self.program.display())))?;
         let patience = Duration::from_secs(seconds) * PATIENCE;
-        let answer = converse(&mut child, (&self.identity, request), component, patience);
+        let answer = converse(&mut child, (&self.identity, request), (component, assets), patience);
         if answer.is_none() {
             child.kill().ok();
         }
@@ -69,17 +76,17 @@ impl Children {
     }
 }
 
-type AnswerRead = std::io::Result<(ChildAnswer, Vec<u8>)>;
+type AnswerRead = io::Result<(ChildAnswer, Vec<u8>)>;
 
 /// Writes whom the request is for, and the request, and reads the answer; none when that takes too long.
 fn converse(
     child: &mut Child,
     (identity, request): (&ProgramIdentity, &Request),
-    component: &[u8],
+    (component, assets): (&[u8], &AssetBytes),
     patience: Duration,
 ) -> Option<AnswerRead> {
     let (Some(mut to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
-        return Some(Err(std::io::ErrorKind::BrokenPipe.into()));
+        return Some(Err(io::ErrorKind::BrokenPipe.into()));
     };
     let (sender, receiver) = mpsc::channel();
     // The reader ends when the child does: its pipe closes then.
@@ -89,9 +96,20 @@ fn converse(
         return Some(Err(error));
     }
     // A child that dies early closes its pipe; what became of it says its status.
-    frame::write(&mut to, identity, &[]).and_then(|()| frame::write(&mut to, request, component)).ok();
+    send(&mut to, (identity, request), (component, assets)).ok();
     drop(to);
     receiver.recv_timeout(patience).ok()
+}
+
+/// Writes whom a request is for, the request, and what belongs to it.
+pub(crate) fn send(
+    to: &mut impl Write,
+    (identity, request): (&ProgramIdentity, &Request),
+    (component, assets): (&[u8], &AssetBytes),
+) -> io::Result<()> {
+    frame::write(to, identity, &[])?;
+    frame::write(to, request, component)?;
+    assets.iter().try_for_each(|(digest, bytes)| frame::write(to, digest, bytes))
 }
 
 fn fault(status: ExitStatus, seconds: u64) -> ChildFault {

@@ -1,8 +1,7 @@
 //! The child's side: takes one task, within limits that the system enforces, and answers.
 
-use super::{ChildAnswer, ChildTask, ProgramIdentity, Request, confinement, frame};
+use super::{AssetBytes, ChildAnswer, ChildTask, ProgramIdentity, Request, confinement, frame, group_members};
 use crate::cache_folder::CacheFolder;
-use crate::contract::GroupMember;
 use crate::engine::ChildEngine;
 use crate::functions::Functions;
 use crate::refusal::{PrepareError, UploadRefusal};
@@ -38,8 +37,9 @@ fn work() -> io::Result<()> {
     }
     let (request, component) = frame::read::<Request>(&mut io::stdin().lock())?;
     confinement::limit_memory(request.task.memory())?;
-    confinement::limit_processor(request.task.processor_seconds(&component))?;
-    let (answer, bytes) = supervision::catch(|| answer(&request, &component))
+    let assets = (0..request.assets).map(|_| asset()).collect::<io::Result<AssetBytes>>()?;
+    confinement::limit_processor(request.task.processor_seconds(&component, &assets))?;
+    let (answer, bytes) = supervision::catch(|| answer(&request, &component, &assets))
         .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
     let answer = match answer {
         ChildAnswer::Refused(refused) => ChildAnswer::Refused(refused.shortened()),
@@ -49,18 +49,24 @@ fn work() -> io::Result<()> {
     frame::write(&mut io::stdout().lock(), &answer, &bytes)
 }
 
-fn answer(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<u8>) {
+/// The next asset on standard input.
+fn asset() -> io::Result<(String, Arc<[u8]>)> {
+    let (digest, bytes) = frame::read(&mut io::stdin().lock())?;
+    Ok((digest, bytes.into()))
+}
+
+fn answer(request: &Request, component: &[u8], assets: &AssetBytes) -> (ChildAnswer, Vec<u8>) {
     if let ChildTask::Check { schema, members } = &request.task {
-        let checked = schema::mistakes(schema, &group_members(members));
+        let checked = schema::mistakes(schema, &group_members(members, assets));
         return (
             checked.map_or_else(|why| ChildAnswer::Refused(UploadRefusal::Description(why)), ChildAnswer::Checked),
             Vec::new(),
         );
     }
-    answer_with_engine(request, component)
+    answer_with_engine(request, component, assets)
 }
 
-fn answer_with_engine(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<u8>) {
+fn answer_with_engine(request: &Request, component: &[u8], assets: &AssetBytes) -> (ChildAnswer, Vec<u8>) {
     let started = CacheFolder::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
         let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
         let engine = ChildEngine::start(kept.folder(), WORLDS, functions.clone()).map_err(|error| error.to_string())?;
@@ -86,7 +92,7 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<
         }
         ChildTask::Compile => (compile(&engine, component), Vec::new()),
         ChildTask::Prepare { members, grants, limits } => {
-            match snapshot::make(&engine.loader, component, &group_members(members), grants, *limits) {
+            match snapshot::make(&engine.loader, component, &group_members(members, assets), grants, *limits) {
                 Ok((made, bytes)) => {
                     // Where that fails, the daemon asks for it by itself, and hears why.
                     engine.offer(if made.unsnapshotable.is_some() { component } else { &bytes }).ok();
@@ -110,13 +116,6 @@ fn compile(engine: &ChildEngine, component: &[u8]) -> ChildAnswer {
         Ok(Err(error)) => ChildAnswer::Unable(format!("compiled code could not be kept: {error}")),
         Err(refused) => ChildAnswer::Refused(refused),
     }
-}
-
-fn group_members(members: &[(String, serde_json::Value)]) -> Vec<GroupMember> {
-    members
-        .iter()
-        .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
-        .collect()
 }
 
 /// The answer where the component made a tool panic.

@@ -88,7 +88,7 @@ mod tests {
     use serde_json::json;
 
     fn told(schema: &Value, settings: Value) -> Vec<(String, String)> {
-        let member = GroupMember { name: "10".into(), settings };
+        let member = GroupMember::new("10", settings);
         mistakes(schema, &[member]).unwrap().into_iter().map(|problem| (problem.place, problem.reason)).collect()
     }
 

@@ -16,7 +16,7 @@ use crate::session::GuestSession;
 use crate::threads::Threads;
 use crate::world::{Exports, World, WorldCalls, Worlds, function};
 use crate::{inspect, shipped, snapshot};
-use bindings::exports::postigo::classifier::classifying::Guess;
+use bindings::exports::postigo::tagger::tagging::Guess;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::guest::GuestLimits;
 use std::any::Any;
@@ -26,16 +26,16 @@ use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker, Resource, TypedFunc};
 
 /// The package as a component of it was built for.
-const FIRST: &str = "package postigo:classifier@1.0.0;
-    interface classifying {
+const FIRST: &str = "package postigo:tagger@1.0.0;
+    interface tagging {
         use postigo:message/message@1.0.0.{mail};
         record guess { label: u32, confidence: f32 }
-        classify: func(filter: u32, mail: borrow<mail>) -> result<list<guess>, string>;
+        tag: func(filter: u32, mail: borrow<mail>) -> result<list<guess>, string>;
     }
-    world classifier {
+    world tagger {
         import postigo:message/message@1.0.0;
-        export postigo:plugin/setup@1.0.0;
-        export classifying;
+        export postigo:plugin/setup@1.1.0;
+        export tagging;
     }";
 
 mod bindings {
@@ -43,40 +43,40 @@ mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
         inline: "package postigo:scratch;
-            world classifying { export postigo:classifier/classifying@1.3.0; }
-            package postigo:classifier@1.3.0 {
+            world tagging { export postigo:tagger/tagging@1.3.0; }
+            package postigo:tagger@1.3.0 {
                 interface models { formats: func() -> list<string>; }
-                interface classifying {
+                interface tagging {
                     use postigo:message/message@1.0.0.{mail};
                     record guess { label: u32, confidence: f32 }
-                    classify: func(filter: u32, mail: borrow<mail>) -> result<list<guess>, string>;
+                    tag: func(filter: u32, mail: borrow<mail>) -> result<list<guess>, string>;
                 }
                 interface explaining { explain: func(filter: u32) -> list<string>; }
-                world classifier {
+                world tagger {
                     import postigo:message/message@1.0.0;
                     import models;
-                    export postigo:plugin/setup@1.0.0;
-                    export classifying;
+                    export postigo:plugin/setup@1.1.0;
+                    export tagging;
                 }
-                world explainer { include classifier; export explaining; }
+                world explainer { include tagger; export explaining; }
             }",
-        world: "postigo:scratch/classifying",
+        world: "postigo:scratch/tagging",
         with: { "postigo:message/message": crate::bindings::postigo::message::message },
     });
 }
 
-const CLASSIFYING: &str = "postigo:classifier/classifying@1.3.0";
-const MODELS: &str = "postigo:classifier/models@1.3.0";
+const TAGGING: &str = "postigo:tagger/tagging@1.3.0";
+const MODELS: &str = "postigo:tagger/models@1.3.0";
 
-struct Classifier;
+struct Tagger;
 
-impl World for Classifier {
+impl World for Tagger {
     fn name(&self) -> &'static str {
-        "postigo:classifier/classifier@1.3.0"
+        "postigo:tagger/tagger@1.3.0"
     }
 
     fn exports(&self) -> &'static [&'static str] {
-        &[CLASSIFYING, SETUP]
+        &[TAGGING, SETUP]
     }
 
     fn imports(&self) -> &'static [&'static str] {
@@ -88,24 +88,25 @@ impl World for Classifier {
     }
 
     fn find(&self, component: &Component) -> Result<Exports, UploadRefusal> {
-        let calls = Classifying(function(component, CLASSIFYING, "classify")?);
+        let calls = Tagging(function(component, TAGGING, "tag")?);
         Ok(Exports { plugin: Box::new(PluginExports::find(component)?), calls: Box::new(calls) })
     }
 }
 
-struct Classifying(ComponentExportIndex);
+struct Tagging(ComponentExportIndex);
 
-type Classify = TypedFunc<(u32, Resource<MailHandle>), (Result<Vec<Guess>, String>,)>;
+type Tag = TypedFunc<(u32, Resource<MailHandle>), (Result<Vec<Guess>, String>,)>;
 
-impl WorldCalls for Classifying {
+impl WorldCalls for Tagging {
     fn of_instance(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
-        let classify: Classify = instance.get_typed_func(store, self.0)?;
-        Ok(Box::new(classify))
+        let tag: Tag = instance.get_typed_func(store, self.0)?;
+        Ok(Box::new(tag))
     }
 }
 
 /// The worlds of a later host.
-const GROWN: Worlds = &[&Classifier, &super::filter::FilterWorld, &super::filter_1_0::FilterWorld1_0];
+const GROWN: Worlds =
+    &[&Tagger, &super::filter::FilterWorld, &super::classifier::ClassifierWorld, &super::filter_1_0::FilterWorld1_0];
 
 /// A host that inspects and prepares in this very process.
 struct Host {
@@ -141,7 +142,7 @@ impl Host {
         let spec = GroupSpec {
             component: inspected.component.into(),
             digest: inspected.description.digest,
-            members: vec![GroupMember { name: "one".into(), settings: settings.clone() }],
+            members: vec![GroupMember::new("one", settings.clone())],
             grants: Vec::new(),
             limits: GuestLimits { time: Duration::from_secs(20), memory: 16 << 20 },
         };
@@ -160,7 +161,7 @@ fn mail() -> Box<Mail> {
 }
 
 /// A core module of the package's first version: it guesses the second label by half.
-fn classifier() -> Vec<u8> {
+fn tagger() -> Vec<u8> {
     let text = r#"(module
       (import "postigo:message/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
       (memory (export "memory") 1)
@@ -174,22 +175,22 @@ fn classifier() -> Vec<u8> {
         (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
         (global.set $free (i32.add (local.get $at) (local.get 3)))
         (local.get $at))
-      (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) (i32.const 0))
-      (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32) (i32.const 512))
-      (func (export "postigo:classifier/classifying@1.0.0#classify") (param i32 i32) (result i32)
+      (func (export "postigo:plugin/setup@1.1.0#describe") (result i32) (i32.const 0))
+      (func (export "postigo:plugin/setup@1.1.0#configure") (param i32 i32) (result i32) (i32.const 512))
+      (func (export "postigo:tagger/tagging@1.0.0#tag") (param i32 i32) (result i32)
         (call $drop (local.get 1))
         (i32.const 64)))"#;
     let mut bytes = wat::parse_str(text).unwrap();
     let mut wit = wit_parser::Resolve::default();
     wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap();
-    let package = wit.push_str("classifier.wit", FIRST).unwrap();
-    let world = wit.select_world(&[package], Some("classifier")).unwrap();
+    let package = wit.push_str("tagger.wit", FIRST).unwrap();
+    let world = wit.select_world(&[package], Some("tagger")).unwrap();
     wit_component::embed_component_metadata(&mut bytes, &wit, world, wit_component::StringEncoding::UTF8).unwrap();
     bytes
 }
 
 #[test]
-fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_on() {
+fn a_filter_says_the_same_on_a_host_whose_tagger_package_is_three_versions_on() {
     let kept = include_bytes!("../../../../tests/kept/postigo-filter-1.0.0.wasm").as_slice();
     let shipped = shipped::bytes("auto-reply-guard").expect("the shipped filters are built by `make guests`");
     let [today, grown] = [WORLDS, GROWN].map(Host::of);
@@ -205,44 +206,42 @@ fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_o
 }
 
 /// The same worlds in another order.
-const TURNED: Worlds = &[&super::filter_1_0::FilterWorld1_0, &super::filter::FilterWorld, &Classifier];
+const TURNED: Worlds =
+    &[&super::filter_1_0::FilterWorld1_0, &super::classifier::ClassifierWorld, &super::filter::FilterWorld, &Tagger];
 
 #[test]
 fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_which_order() {
-    // A filter that is a classifier besides: one of them on a host that knows no classifiers would be the other on the
+    // A filter that is a tagger besides: one of them on a host that knows no taggers would be the other on the
     // next.
     let both = r#"(component (instance $guest)
         (export "postigo:filter/filtering@1.1.0" (instance $guest))
-        (export "postigo:plugin/setup@1.0.0" (instance $guest))
-        (export "postigo:classifier/classifying@1.0.0" (instance $guest)))"#;
+        (export "postigo:plugin/setup@1.1.0" (instance $guest))
+        (export "postigo:tagger/tagging@1.0.0" (instance $guest)))"#;
     for worlds in [WORLDS, GROWN] {
         let refused = Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err();
-        assert!(
-            matches!(&refused, UploadRefusal::Export(why) if why.contains("postigo:classifier/classifying")),
-            "{refused}"
-        );
+        assert!(matches!(&refused, UploadRefusal::Export(why) if why.contains("postigo:tagger/tagging")), "{refused}");
     }
     let said = [GROWN, TURNED].map(|worlds| Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err());
     assert_eq!(said[0], said[1]);
 }
 
 #[test]
-fn a_classifier_of_the_first_version_runs_on_a_host_whose_package_is_three_versions_on_and_is_no_filter() {
+fn a_tagger_of_the_first_version_runs_on_a_host_whose_package_is_three_versions_on_and_is_no_filter() {
     let host = Host::of(GROWN);
-    let group = host.group(&classifier(), &serde_json::json!({}));
+    let group = host.group(&tagger(), &serde_json::json!({}));
     assert!(!group.screens());
     let mut session = GuestSession::open(&group).unwrap();
     let called = session.call(mail(), None, |instance, mail| {
-        let classify = *instance.calls.downcast_ref::<Classify>().unwrap();
-        Ok(Ok(classify.call(&mut instance.store, (0, mail))?.0.unwrap()))
+        let tag = *instance.calls.downcast_ref::<Tag>().unwrap();
+        Ok(Ok(tag.call(&mut instance.store, (0, mail))?.0.unwrap()))
     });
     let guesses = called.result.unwrap();
     assert!(matches!(guesses[..], [Guess { label: 1, confidence: 0.5 }]), "{guesses:?}");
     let no_filter = session.evaluate(0, called.mail, None).result.unwrap_err();
     assert!(no_filter.message.contains("no filter"), "{no_filter}");
 
-    let refused = Host::of(WORLDS).inspect(&classifier()).unwrap_err().to_string();
-    for part in ["postigo:classifier/classifying@1.0.0", "postigo:filter/filtering@1.1.0"] {
+    let refused = Host::of(WORLDS).inspect(&tagger()).unwrap_err().to_string();
+    for part in ["postigo:tagger/tagging@1.0.0", "postigo:filter/filtering@1.1.0"] {
         assert!(refused.contains(part), "{part} is missing in: {refused}");
     }
 }
