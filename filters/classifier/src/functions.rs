@@ -1,5 +1,6 @@
-//! `exp` and `ln` that give the same bits on every machine: those of the platform differ in their last digits, and a model would then depend on where it was
-//! trained. Made of additions, multiplications and divisions alone, which IEEE 754 fixes; good to about 1e-14.
+//! `exp` and `ln` that give the same bits on every machine: those of the platform differ in their last digits, and a
+//! model would then depend on where it was trained. Made of additions, multiplications and divisions alone, which IEEE
+//! 754 fixes; good to about 1e-14.
 
 /// `e` to the power of `x`; 0 and infinity beyond what a double holds, and 0 for what is no number.
 pub fn exp(x: f64) -> f64 {

@@ -6,8 +6,9 @@
 //! cargo run --release -p postigo-evaluation --example labelled_mails -- tickets tickets.jsonl OUT [SEED [SIMILARITY]]
 //! ```
 //!
-//! `OUT` is a folder, and gets `train.jsonl` and `test.jsonl`, of CLINC150 `validation.jsonl` and `outside.jsonl` besides. Tickets are parted so that no near-duplicate of a ticket
-//! to learn from is asked about: a fifth of them by `SEED`, near-duplicates by `SIMILARITY` (0 to 1, default 0.5).
+//! `OUT` is a folder, and gets `train.jsonl` and `test.jsonl`, of CLINC150 `validation.jsonl` and `outside.jsonl`
+//! besides. Tickets are parted so that no near-duplicate of a ticket to learn from is asked about: a fifth of them by
+//! `SEED`, near-duplicates by `SIMILARITY` (0 to 1, default 0.5).
 
 #![allow(clippy::print_stdout, reason = "a program")]
 

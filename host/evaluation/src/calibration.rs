@@ -6,7 +6,8 @@ use std::borrow::Borrow;
 /// The calibration curve, and how far it is from the diagonal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calibration {
-    /// The expected calibration error (ECE, Naeini et al. 2015): the mean distance of confidence and share of right answers, over fifteen bins of equal width, 0 to 1.
+    /// The expected calibration error (ECE, Naeini et al. 2015): the mean distance of confidence and share of right
+    /// answers, over fifteen bins of equal width, 0 to 1.
     pub error: f64,
     /// The bins that have answers, from the least sure to the surest.
     pub curve: Vec<CalibrationBin>,

@@ -1,4 +1,5 @@
-//! Coverage against precision: which share of mails is answered when only those count whose confidence reaches a threshold, and how many of these are right.
+//! Coverage against precision: which share of mails is answered when only those count whose confidence reaches a
+//! threshold, and how many of these are right.
 
 use crate::judged::JudgedMail;
 use std::borrow::Borrow;
@@ -14,8 +15,9 @@ pub struct CoveragePoint {
     pub threshold: f64,
 }
 
-/// For each precision the most that is answered, and from which confidence on. This reads the threshold off the very mails that it speaks of; one that is to hold
-/// for others comes from [`threshold_for_precision`] on mails kept for that.
+/// For each precision the most that is answered, and from which confidence on. This reads the threshold off the very
+/// mails that it speaks of; one that is to hold for others comes from [`threshold_for_precision`] on mails kept for
+/// that.
 pub fn coverage<M: Borrow<JudgedMail>>(mails: &[M], precisions: &[f64]) -> Vec<CoveragePoint> {
     let curve = curve(mails);
     let point = |precision: &f64| {
@@ -29,7 +31,8 @@ pub fn coverage<M: Borrow<JudgedMail>>(mails: &[M], precisions: &[f64]) -> Vec<C
 /// A threshold that no confidence reaches.
 const NEVER: f64 = 2.0;
 
-/// The least confidence from which on so many answers were right, with at least `fewest` answers to judge by; none where no confidence is enough.
+/// The least confidence from which on so many answers were right, with at least `fewest` answers to judge by; none
+/// where no confidence is enough.
 pub fn threshold_for_precision<M: Borrow<JudgedMail>>(mails: &[M], precision: f64, fewest: usize) -> Option<f64> {
     let reached = |(_, answered, right): &&(f64, usize, usize)| {
         *answered >= fewest.max(1) && *right as f64 >= precision * *answered as f64

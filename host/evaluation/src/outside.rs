@@ -6,7 +6,8 @@ use std::borrow::Borrow;
 /// Figures about mails that belong to no label ("outside") beside those that belong to one.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outside {
-    /// The share of pairs of an inside and an outside mail of which the inside one is surer, 0 to 1 (area under the ROC curve); 0.5 is chance.
+    /// The share of pairs of an inside and an outside mail of which the inside one is surer, 0 to 1 (area under the ROC
+    /// curve); 0.5 is chance.
     pub auroc: f64,
     /// The share of outside mails that pass for inside where the threshold lets 95 % of the inside ones pass, 0 to 1.
     pub fpr95: f64,
@@ -53,7 +54,8 @@ pub struct OutsideThreshold {
 }
 
 impl OutsideThreshold {
-    /// The highest threshold by which validation mails, all of which belong to a label, keep an accuracy: first guesses that are right and reach it.
+    /// The highest threshold by which validation mails, all of which belong to a label, keep an accuracy: first guesses
+    /// that are right and reach it.
     ///
     /// Where they do not have that accuracy at all, nothing is taken for outside.
     pub fn keeping<M: Borrow<JudgedMail>>(validation: &[M], accuracy: f64) -> Self {

@@ -5,7 +5,8 @@
 pub struct Spread {
     /// The mean.
     pub mean: f64,
-    /// The standard deviation of a sample: 0 for a single run. It says how much order and chance matter, not how much the choice of test mails does.
+    /// The standard deviation of a sample: 0 for a single run. It says how much order and chance matter, not how much
+    /// the choice of test mails does.
     pub deviation: f64,
 }
 

@@ -1,17 +1,18 @@
-//! Near-duplicates: mails that share most of their phrases, as answers to one form or tickets made of one template do. Where one is learnt from and another asked
-//! about, the figures flatter.
+//! Near-duplicates: mails that share most of their phrases, as answers to one form or tickets made of one template do.
+//! Where one is learnt from and another asked about, the figures flatter.
 
 use std::collections::HashMap;
 
-/// Signatures have so many bands of so many rows (Broder 1997; Leskovec et al.): two texts that share half of their phrases meet in one of the bands with a
-/// probability of 98 %, those that share a fifth with 5 %, and then are compared.
+/// Signatures have so many bands of so many rows (Broder 1997; Leskovec et al.): two texts that share half of their
+/// phrases meet in one of the bands with a probability of 98 %, those that share a fifth with 5 %, and then are
+/// compared.
 const BANDS: usize = 30;
 const ROWS: usize = 3;
 /// A text is compared with at most so many that it meets in a band: of thousands of copies each finds some of its kin.
 const COMPARED: usize = 24;
 
-/// The group of each text, as the place of one of its members: texts are of one group where phrases of three words are shared to at least `similarity` (Jaccard,
-/// 0 to 1: 0.5 is usual), or where others lead from one to the other.
+/// The group of each text, as the place of one of its members: texts are of one group where phrases of three words are
+/// shared to at least `similarity` (Jaccard, 0 to 1: 0.5 is usual), or where others lead from one to the other.
 ///
 /// Hashes are compared, not texts; the same texts give the same groups.
 pub fn near_duplicates<T: AsRef<str>>(texts: &[T], similarity: f64) -> Vec<usize> {

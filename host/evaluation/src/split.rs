@@ -11,8 +11,9 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-/// Parts by group, so that none is on both sides: groups come into a random order that follows from `seed`, and are asked about until they have the `share` (0 to 1) of
-/// all mails. A group that would make it much more than that is learnt from.
+/// Parts by group, so that none is on both sides: groups come into a random order that follows from `seed`, and are
+/// asked about until they have the `share` (0 to 1) of all mails. A group that would make it much more than that is
+/// learnt from.
 pub fn by_group(groups: &[usize], share: f64, seed: u64) -> Split {
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (mail, group) in groups.iter().enumerate() {
@@ -33,8 +34,8 @@ pub fn by_group(groups: &[usize], share: f64, seed: u64) -> Split {
     split
 }
 
-/// Parts by time, as it would have been: the older mails are learnt from, and the newest are asked about, so many that they have the `share` (0 to 1) of all. Mails of
-/// one time stay on one side.
+/// Parts by time, as it would have been: the older mails are learnt from, and the newest are asked about, so many that
+/// they have the `share` (0 to 1) of all. Mails of one time stay on one side.
 pub fn by_time(times: &[i64], share: f64) -> Split {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

@@ -117,7 +117,8 @@ fn evening(known: &Known, mails: &[HeldOut]) -> (f32, Vec<f32>, f32) {
     (best.1, best.2, best.3)
 }
 
-/// What is learnt from while settings are chosen, and what is kept aside: the examples that were given for it, or else a fifth of each label's.
+/// What is learnt from while settings are chosen, and what is kept aside: the examples that were given for it, or else
+/// a fifth of each label's.
 fn kept_aside<'e>(known: &Known<'e>, seed: u64) -> (Vec<Target<'e>>, Option<Vec<Target<'e>>>) {
     if known.calibrate.len() >= FEWEST {
         return (known.fit.clone(), Some(known.calibrate.clone()));

@@ -42,7 +42,8 @@ pub fn frequency<'e>(mails: impl Iterator<Item = &'e [Packed]>, bits: u32) -> Ve
     found
 }
 
-/// How many rows a model is to have for each block, as a power of two: as many as there are distinct features, so that few meet, and no more than `most`.
+/// How many rows a model is to have for each block, as a power of two: as many as there are distinct features, so that
+/// few meet, and no more than `most`.
 pub fn row_bits<'e>(mails: impl Iterator<Item = &'e [Packed]>, fewest: u32, most: u32) -> u32 {
     let distinct = frequency(mails, ROW_BITS).iter().filter(|found| **found > 0).count();
     (fewest.min(most)..most).find(|bits| distinct <= 1 << bits).unwrap_or(most)

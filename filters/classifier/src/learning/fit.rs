@@ -1,8 +1,9 @@
 //! Fitting: a softmax over all labels, example by example, each weight with a step of its own that shrinks as it learns.
 //!
-//! The steps are those of FTRL-proximal (McMahan et al. 2013) without its first-order penalty; they then are the same as those of AdaGrad by coordinate, and
-//! that is how they are computed: one square root and one division a weight. Labels are smoothed, so that no logit grows for ever, and of each example's
-//! features a share is left out at random, so that none relies on its companions.
+//! The steps are those of FTRL-proximal (McMahan et al. 2013) without its first-order penalty; they then are the same
+//! as those of AdaGrad by coordinate, and that is how they are computed: one square root and one division a weight.
+//! Labels are smoothed, so that no logit grows for ever, and of each example's features a share is left out at random,
+//! so that none relies on its companions.
 
 use super::random::{Bytes, Random};
 use crate::functions::exp;
@@ -20,7 +21,7 @@ pub struct Settings {
 /// The share of a label that is given to all labels alike.
 const SMOOTHING: f32 = 0.1;
 /// The size of the first steps.
-const RATE: f32 = 1.0;
+const RATE: f32 = 0.5;
 /// What is added to the root of the squares of a weight's gradients: the larger, the more careful are the first steps.
 const CAUTION: f32 = 0.1;
 /// The second-order penalty of FTRL-proximal.

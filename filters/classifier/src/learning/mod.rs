@@ -1,5 +1,5 @@
-//! Learning: examples become a model. What has to be chosen (how much is left out while fitting, how confidences are meant) is chosen on examples that were kept
-//! aside, never on those that were learnt from.
+//! Learning: examples become a model. What has to be chosen (how much is left out while fitting, how confidences are
+//! meant) is chosen on examples that were kept aside, never on those that were learnt from.
 
 mod choice;
 mod documents;

@@ -51,7 +51,7 @@ fn the_bytes_are_the_same_on_every_machine() {
     let sum = bytes.iter().fold(0_u32, |sum, byte| sum.rotate_left(5).wrapping_mul(31).wrapping_add(u32::from(*byte)));
     assert_eq!((bytes.len(), sum), EXPECTED);
 }
-const EXPECTED: (usize, u32) = (360_641, 927_059_625);
+const EXPECTED: (usize, u32) = (360_641, 1_085_264_744);
 
 #[test]
 fn mails_that_were_not_learnt_from_are_known_with_the_confidence_that_they_deserve() {

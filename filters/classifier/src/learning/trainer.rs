@@ -93,8 +93,8 @@ pub enum TrainingError {
 
 /// Takes examples and makes a model of them.
 ///
-/// What is kept of an example is its features, about 11 bytes a character; ten thousand mails of a thousand characters are about 110 MiB, and a model that is
-/// being fitted is at most 70 MiB besides.
+/// What is kept of an example is its features, about 11 bytes a character; ten thousand mails of a thousand characters
+/// are about 110 MiB, and a model that is being fitted is at most 70 MiB besides.
 #[derive(Debug)]
 pub struct Trainer {
     questions: Vec<QuestionToLearn>,
@@ -119,8 +119,9 @@ impl Trainer {
         Ok(Self { questions, seed, most_row_bits, examples: Vec::new(), features: 0 })
     }
 
-    /// Takes an example: for each question the place of the right label, or none where nobody knows. Those of [`Purpose::Outside`] may have labels, which
-    /// do not count. `weight` is 1 for what was filed and left so, more for what an agent corrected.
+    /// Takes an example: for each question the place of the right label, or none where nobody knows. Those of
+    /// [`Purpose::Outside`] may have labels, which do not count. `weight` is 1 for what was filed and left so, more for
+    /// what an agent corrected.
     pub fn learn(
         &mut self,
         excerpt: &Excerpt,

@@ -1,7 +1,7 @@
 //! From logits to confidences: the estimated share of mails of this kind for which a label is right.
 //!
-//! A softmax says how a label compares with the others, not whether any of them fits: the largest logit says that. Both together were fitted on mails that the
-//! model had not learnt from.
+//! A softmax says how a label compares with the others, not whether any of them fits: the largest logit says that. Both
+//! together were fitted on mails that the model had not learnt from.
 
 use super::Guess;
 use crate::functions::{exp, log_odds, logistic};
@@ -27,8 +27,8 @@ impl Default for Confidence {
 }
 
 impl Confidence {
-    /// The labels that `can_be` allows, the surest first.
-    pub fn guesses(&self, logits: &[f32], can_be: impl Fn(usize) -> bool) -> Vec<Guess> {
+    /// At most `limit` of the labels that `can_be` allows, the surest first.
+    pub fn guesses(&self, logits: &[f32], can_be: impl Fn(usize) -> bool, limit: usize) -> Vec<Guess> {
         let mut guesses: Vec<Guess> = (0..logits.len())
             .filter(|label| can_be(*label))
             .map(|label| Guess { label, confidence: logits[label] })
@@ -40,9 +40,14 @@ impl Confidence {
             guess.confidence = exp(f64::from((guess.confidence - largest) / self.temperature)) as f32;
         }
         let sum: f32 = guesses.iter().map(|guess| guess.confidence).sum();
-        guesses.sort_unstable_by(|one, other| {
-            other.confidence.total_cmp(&one.confidence).then(one.label.cmp(&other.label))
-        });
+        let surer =
+            |one: &Guess, other: &Guess| other.confidence.total_cmp(&one.confidence).then(one.label.cmp(&other.label));
+        // Few of many are wanted as a rule: they are found first, and they alone are sorted.
+        if limit < guesses.len() {
+            guesses.select_nth_unstable_by(limit, surer);
+            guesses.truncate(limit);
+        }
+        guesses.sort_unstable_by(surer);
         let first = 1.0 / sum;
         let confidence = self.of_first(first, largest);
         // The others keep their proportions, in what is left or in proportion to the first, whichever is less: all together are at most 1.
@@ -68,17 +73,18 @@ mod tests {
     fn the_surest_comes_first_and_all_together_are_at_most_one() {
         for offset in [-3.0, 0.0, 3.0] {
             let confidence = Confidence { offset, ..Confidence::default() };
-            let guesses = confidence.guesses(&[0.5, 2.0, -1.0, 2.0], |label| label != 3);
+            let guesses = confidence.guesses(&[0.5, 2.0, -1.0, 2.0], |label| label != 3, 9);
             assert_eq!(guesses.iter().map(|guess| guess.label).collect::<Vec<_>>(), [1, 0, 2]);
             assert!(guesses.is_sorted_by(|one, other| one.confidence >= other.confidence), "{guesses:?}");
             let sum: f32 = guesses.iter().map(|guess| guess.confidence).sum();
             assert!(sum <= 1.0001, "{sum}");
+            assert_eq!(confidence.guesses(&[0.5, 2.0, -1.0, 2.0], |label| label != 3, 2), guesses[..2]);
         }
     }
 
     #[test]
     fn without_labels_there_is_no_guess() {
-        assert_eq!(Confidence::default().guesses(&[1.0, 2.0], |_| false), Vec::new());
-        assert_eq!(Confidence::default().guesses(&[], |_| true), Vec::new());
+        assert_eq!(Confidence::default().guesses(&[1.0, 2.0], |_| false, 9), Vec::new());
+        assert_eq!(Confidence::default().guesses(&[], |_| true, 9), Vec::new());
     }
 }

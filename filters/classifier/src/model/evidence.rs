@@ -13,8 +13,8 @@ pub struct Evidence {
     pub weight: f32,
 }
 
-/// At most `limit` words, the weightiest first. What a pair of words said is shared by both, what letters said belongs to their word, and a word that stands in
-/// the mail more than once is one piece.
+/// At most `limit` words, the weightiest first. What a pair of words said is shared by both, what letters said belongs
+/// to their word, and a word that stands in the mail more than once is one piece.
 pub fn evidence(
     words: &Words,
     features: &Features,

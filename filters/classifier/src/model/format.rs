@@ -1,9 +1,11 @@
 //! The bytes of a model, `postigo-linear/1`.
 //!
-//! The name says the layout and how features are made of a mail: a change of either is another number. All numbers are little-endian. After the name come the
-//! length of all bytes (u64) and a check sum of what follows it (u64); then bits of rows (u8), number of questions (u16), the rarity of each row (a byte each), and
-//! each question: name, four numbers of its confidence (f32), number of labels (u16), the labels (name, examples as u32, ground as u8, bias as f32), the scale step
-//! of each row (a byte each), and the weights of each row (a byte for each label, and zeros up to the padded width). A name is its length (u16) and UTF-8.
+//! The name says the layout and how features are made of a mail: a change of either is another number. All numbers are
+//! little-endian. After the name come the length of all bytes (u64) and a check sum of what follows it (u64); then bits
+//! of rows (u8), number of questions (u16), the rarity of each row (a byte each), and each question: name, four numbers
+//! of its confidence (f32), number of labels (u16), the labels (name, examples as u32, ground as u8, bias as f32), the
+//! scale step of each row (a byte each), and the weights of each row (a byte for each label, and zeros up to the padded
+//! width). A name is its length (u16) and UTF-8.
 //!
 //! The check sum finds what was damaged, not what was forged: whatever the bytes say is held to bounds as well.
 

@@ -75,7 +75,8 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Reads a model. Its bytes may be anything: what is not a whole model of the format [`FORMAT`] is an error, and no more memory is taken than they have.
+    /// Reads a model. Its bytes may be anything: what is not a whole model of the format [`FORMAT`] is an error, and no
+    /// more memory is taken than they have.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let (weighing, questions) = format::read(bytes)?;
         Ok(Self { weighing, questions })
@@ -86,8 +87,8 @@ impl Classifier {
         &self.questions
     }
 
-    /// Says that a label is never to be guessed, because it leads nowhere any more; the others share what it had. Nothing happens where there is none of that
-    /// number.
+    /// Says that a label is never to be guessed, because it leads nowhere any more; the others share what it had.
+    /// Nothing happens where there is none of that number.
     pub fn leave_out(&mut self, question: usize, label: usize) {
         if let Some(left_out) = self.questions.get_mut(question).and_then(|found| found.labels.get_mut(label)) {
             left_out.ground = Ground::Nothing;
@@ -101,14 +102,17 @@ impl Classifier {
         }
     }
 
-    /// Answers all questions about a mail: at most `guesses` guesses and `evidence` pieces of evidence each. Time and memory are bounded, whatever the mail is.
+    /// Answers all questions about a mail: at most `guesses` guesses and `evidence` pieces of evidence each. Time and
+    /// memory are bounded, whatever the mail is.
     pub fn classify(&self, excerpt: &Excerpt, guesses: usize, evidence: usize) -> Vec<Answer> {
         let words = excerpt.words();
         let features = Features::of(&words);
         let packed = Packed::all_of(&features);
         let weighted = self.weighing.weigh(&packed);
         let answer = |question: &KnownQuestion| {
-            let mut answer = Answer { guesses: question.guess(&weighted), evidence: Vec::new() };
+            // Evidence compares the first two, whether or not they are asked for.
+            let limit = if evidence > 0 { guesses.max(2) } else { guesses };
+            let mut answer = Answer { guesses: question.guess(&weighted, limit), evidence: Vec::new() };
             if evidence > 0
                 && let [first, others @ ..] = &answer.guesses[..]
             {
@@ -124,14 +128,14 @@ impl Classifier {
 }
 
 impl KnownQuestion {
-    /// All labels that can be guessed, the surest first; none where no feature of the mail was ever learnt from.
-    fn guess(&self, weighted: &[Weighted]) -> Vec<Guess> {
+    /// At most `limit` of the labels that can be guessed, the surest first; none where no feature of the mail was ever learnt from.
+    fn guess(&self, weighted: &[Weighted], limit: usize) -> Vec<Guess> {
         let mut logits = self.bias.clone();
         if !self.table.add(weighted, &mut logits) {
             return Vec::new();
         }
         let can_be = |label: usize| self.labels.get(label).is_some_and(|known| known.ground != Ground::Nothing);
-        let mut guesses = self.confidence.guesses(&logits, can_be);
+        let mut guesses = self.confidence.guesses(&logits, can_be, limit);
         for guess in &mut guesses {
             if self.labels.get(guess.label).is_some_and(|known| known.ground == Ground::Words) {
                 guess.confidence = guess.confidence.min(0.5);

@@ -4,8 +4,8 @@ use crate::reading::{Block, Features};
 
 /// A model has at most two to the power of this many rows for each block of features.
 pub const ROW_BITS: u32 = 18;
-/// Rarity is kept in parts of so many of one.
-const RARITY_STEPS: f64 = 64.0;
+/// Rarity is kept in parts of so many of one: it is between 1 and 12, the logarithm of how many mails there are.
+const RARITY_STEPS: f64 = 20.0;
 
 /// A feature in 32 bits, as it is kept while a model is learnt: block, row as of the largest model, sign and count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Weighted {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighing {
     bits: u32,
-    /// The square root of the inverse document frequency of each row, in steps.
+    /// The inverse document frequency of each row, in steps.
     rarity: Vec<u8>,
 }
 
@@ -62,7 +62,7 @@ impl Weighing {
     pub fn by_frequency(bits: u32, mails: usize, frequency: &[u32]) -> Option<Self> {
         let rarity = |found: &u32| {
             let inverse = 1.0 + crate::functions::ln((1.0 + mails as f64) / (1.0 + f64::from(*found)));
-            (inverse.max(0.0).sqrt() * RARITY_STEPS).round().clamp(1.0, 255.0) as u8
+            (inverse * RARITY_STEPS).round().clamp(1.0, 255.0) as u8
         };
         Self::new(bits, frequency.iter().map(rarity).collect())
     }

@@ -1,5 +1,6 @@
-//! Features: hashed pieces of a mail. Words, pairs of neighbours and pairs with one word between them are the one block; three to five letters in a row within
-//! a word are the other, by which misspelled, inflected and compound words are still known.
+//! Features: hashed pieces of a mail. Words, pairs of neighbours and pairs with one word between them are the one
+//! block; three to five letters in a row within a word are the other, by which misspelled, inflected and compound words
+//! are still known.
 
 use super::words::Words;
 

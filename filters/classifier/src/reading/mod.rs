@@ -1,5 +1,5 @@
-//! Reading: from a mail's subject and body to hashed features. What is old in a body (quotes, signatures, disclaimers) is cut first, since it tells of other
-//! mails than this one.
+//! Reading: from a mail's subject and body to hashed features. What is old in a body (quotes, signatures, disclaimers)
+//! is cut first, since it tells of other mails than this one.
 
 mod features;
 mod new_text;
@@ -10,7 +10,8 @@ pub use features::{Block, Features, visit};
 pub use new_text::new_text;
 pub use words::Words;
 
-/// At most so many characters of a mail are read, its subject among them: what it is about is said by then, and time and memory have a bound.
+/// At most so many characters of a mail are read, its subject among them: what it is about is said by then, and time
+/// and memory have a bound.
 pub const CHARACTERS: usize = 2_000;
 /// Of which the subject has at most so many.
 const SUBJECT_CHARACTERS: usize = 300;
@@ -20,7 +21,8 @@ const SUBJECT_CHARACTERS: usize = 300;
 pub struct Excerpt<'m> {
     /// The subject, decoded; `Re:` and ticket numbers may stand in it.
     pub subject: &'m str,
-    /// The body as text, as received: quotes and signatures are cut here. Of any length; about the first 2,000 characters of what is new are read.
+    /// The body as text, as received: quotes and signatures are cut here. Of any length; about the first 2,000
+    /// characters of what is new are read.
     pub text: &'m str,
 }
 

@@ -1,6 +1,7 @@
 //! What is new in a mail: its text without quotes, older mails, signatures and disclaimers.
 //!
-//! A line is looked at once, together with the two behind it, and no more text is gathered than is wanted: a body of any length costs in proportion to it.
+//! A line is looked at once, together with the two behind it, and no more text is gathered than is wanted: a body of
+//! any length costs in proportion to it.
 
 use super::phrases::{ATTRIBUTIONS, CLOSINGS, DISCLAIMERS, OLDER_HEADER, OLDER_MAIL, PROGRAM_LINES, SUBJECT_PREFIXES};
 
@@ -19,8 +20,8 @@ pub fn bare_subject(subject: &str) -> &str {
     bare
 }
 
-/// The new text of a body, at least its first `characters` where it has so many. Where nothing would be left (a mail that is passed on without a word), it is
-/// the body as it stands.
+/// The new text of a body, at least its first `characters` where it has so many. Where nothing would be left (a mail
+/// that is passed on without a word), it is the body as it stands.
 pub fn new_text(body: &str, characters: usize) -> String {
     let mut kept = Kept { text: String::new(), left: characters };
     let mut lines = Lines { left: body };
@@ -34,7 +35,8 @@ pub fn new_text(body: &str, characters: usize) -> String {
                 for _ in 1..lines_of_it {
                     lines.next();
                 }
-                // Quoted lines are skipped one by one, and an answer below them is read. Without marks everything from here on is the older mail.
+                // Quoted lines are skipped one by one, and an answer below them is read. Without marks everything from
+                // here on is the older mail.
                 if !lines.first_with_text().starts_with('>') {
                     break;
                 }

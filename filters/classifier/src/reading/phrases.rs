@@ -80,7 +80,8 @@ pub const CLOSINGS: &[&str] = &[
     "sincères salutations",
 ];
 
-/// What a disclaimer begins with, and one of the words that it has within its first line or the next: a customer may well begin with "This message", too.
+/// What a disclaimer begins with, and one of the words that it has within its first line or the next: a customer may
+/// well begin with "This message", too.
 pub const DISCLAIMERS: &[(&str, &[&str])] = &[
     ("this e-mail", &["confidential", "privileged", "intended"]),
     ("this email", &["confidential", "privileged", "intended"]),

@@ -22,8 +22,8 @@ struct Place {
 impl Words {
     /// Adds the words of the first `limit` characters of a text; gives how many characters more there could have been.
     ///
-    /// A word is a run of letters and digits, with apostrophes inside. Two digits or more in a row become zeros: that there is a long number says something,
-    /// which one it is does not.
+    /// A word is a run of letters and digits, with apostrophes inside. Two digits or more in a row become zeros: that
+    /// there is a long number says something, which one it is does not.
     pub fn add(&mut self, text: &str, limit: usize) -> usize {
         let mut left = limit;
         let mut characters = text.chars().peekable();
