@@ -13,18 +13,12 @@
 #![allow(clippy::print_stdout, reason = "a program")]
 
 use classifier_filter::{Classifier, Excerpt, LabelToLearn, Purpose, QuestionToLearn, Trainer};
-use postigo_evaluation::{
-    Accuracy, Calibration, JudgedMail, Outside, OutsideThreshold, by_language, coverage, language, split, spread,
-};
+use postigo_evaluation::{Accuracy, CoveragePoint, JudgedMail, QuestionFigures, language, split, spread};
 use postigo_model::classification::Guess;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Instant;
-
-/// The accuracy that validation mails keep under the threshold for what belongs to no label, as a part of what they
-/// have without it: one right answer in fifty is given up.
-const KEPT: f64 = 0.98;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read()?;
@@ -168,26 +162,8 @@ fn evaluate(files: &Files, per_label: Option<u64>, seed: u64) -> Result<Value, B
     let outside = answers(&classifier, &questions, &files.outside, false);
     let mut figures = Vec::new();
     for (number, (name, labels)) in questions.0.iter().enumerate() {
-        let judged: Vec<&JudgedMail> = test[number].iter().filter(|mail| mail.right.is_some()).collect();
-        let mut of_question = of_mails(name, labels, &judged);
-        let languages = by_language(&test[number]);
-        let of_language = |(language, mails): (&str, Vec<&JudgedMail>)| {
-            let mails: Vec<&JudgedMail> = mails.into_iter().filter(|mail| mail.right.is_some()).collect();
-            let accuracy = Accuracy::of(&mails, labels.len());
-            (language.to_owned(), json!({"mails": accuracy.mails, "accuracy": rounded(accuracy.accuracy)}))
-        };
-        of_question["languages"] = languages.into_iter().map(of_language).collect();
-        if !files.outside.is_empty() {
-            let kept = KEPT * Accuracy::of(&validation[number], labels.len()).accuracy;
-            let threshold = OutsideThreshold::keeping(&validation[number], kept);
-            let all: Vec<&JudgedMail> = outside[number].iter().collect();
-            let found = Outside::of(&judged, &all);
-            of_question["outside"] = json!({
-                "auroc": rounded(found.auroc), "fpr95": rounded(found.fpr95), "threshold": rounded(threshold.threshold),
-                "in_scope_accuracy": rounded(threshold.in_scope_accuracy(&judged)), "recall": rounded(threshold.recall(&all)),
-            });
-        }
-        figures.push(of_question);
+        let found = QuestionFigures::of(labels.len(), &test[number], &validation[number], &outside[number]);
+        figures.push(shown(name, labels, &found));
     }
     Ok(json!({
         "seed": seed, "questions": figures, "micros_per_mail": rounded(micros), "model_bytes": model.bytes.len(),
@@ -231,22 +207,29 @@ fn answers(classifier: &Classifier, questions: &Questions, mails: &[Mail], insid
     judged
 }
 
-fn of_mails(name: &str, labels: &[String], judged: &[&JudgedMail]) -> Value {
-    let accuracy = Accuracy::of(judged, labels.len());
-    let points = coverage(judged, &[0.95, 0.97, 0.99]);
-    let points: Vec<Value> = points
-        .iter()
-        .map(|point| json!({"precision": point.precision, "answered": rounded(point.answered), "threshold": rounded(point.threshold)}))
-        .collect();
-    let confused = accuracy.confusions.iter().take(6);
-    let confused: Vec<Value> = confused
-        .map(|(is, guessed, mails)| json!({"label": labels[*is as usize], "guessed": labels[*guessed as usize], "mails": mails}))
-        .collect();
-    json!({
+/// A question's figures as JSON.
+fn shown(name: &str, labels: &[String], figures: &QuestionFigures) -> Value {
+    let QuestionFigures { accuracy, calibration, coverage, languages, outside } = figures;
+    let point = |point: &CoveragePoint| json!({"precision": point.precision, "answered": rounded(point.answered), "threshold": rounded(point.threshold)});
+    let confusion = |(right, guessed, mails): &(u32, u32, usize)| json!({"label": labels.get(*right as usize), "guessed": labels.get(*guessed as usize), "mails": mails});
+    let language = |(language, of): (&String, &Accuracy)| {
+        (language.clone(), json!({"mails": of.mails, "accuracy": rounded(of.accuracy)}))
+    };
+    let mut shown = json!({
         "name": name, "labels": labels.len(), "mails": accuracy.mails, "accuracy": rounded(accuracy.accuracy),
-        "macro_f1": rounded(accuracy.macro_f1), "calibration_error": rounded(Calibration::of(judged).error),
-        "coverage": points, "confused": confused,
-    })
+        "macro_f1": rounded(accuracy.macro_f1), "calibration_error": rounded(calibration.error),
+        "coverage": coverage.iter().map(point).collect::<Vec<_>>(),
+        "confused": accuracy.confusions.iter().take(6).map(confusion).collect::<Vec<_>>(),
+        "languages": languages.iter().map(language).collect::<serde_json::Map<_, _>>(),
+    });
+    if let Some(outside) = outside {
+        shown["outside"] = json!({
+            "auroc": rounded(outside.separation.auroc), "fpr95": rounded(outside.separation.fpr95),
+            "threshold": rounded(outside.threshold.threshold),
+            "in_scope_accuracy": rounded(outside.in_scope_accuracy), "recall": rounded(outside.recall),
+        });
+    }
+    shown
 }
 
 fn rounded(figure: f64) -> f64 {

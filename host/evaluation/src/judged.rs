@@ -32,8 +32,8 @@ impl JudgedMail {
 }
 
 /// The mails of each language; those of which nobody knows it stand under the empty one.
-pub fn by_language(mails: &[JudgedMail]) -> BTreeMap<&str, Vec<&JudgedMail>> {
-    let mut parts: BTreeMap<&str, Vec<&JudgedMail>> = BTreeMap::new();
+pub fn by_language<'m>(mails: impl IntoIterator<Item = &'m JudgedMail>) -> BTreeMap<&'m str, Vec<&'m JudgedMail>> {
+    let mut parts: BTreeMap<&'m str, Vec<&'m JudgedMail>> = BTreeMap::new();
     for mail in mails {
         parts.entry(&mail.language).or_default().push(mail);
     }

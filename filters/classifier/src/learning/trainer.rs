@@ -94,7 +94,7 @@ pub enum TrainingError {
 /// Takes examples and makes a model of them.
 ///
 /// What is kept of an example is its features, about 11 bytes a character; ten thousand mails of a thousand characters
-/// are about 110 MiB, and a model that is being fitted is at most 70 MiB besides.
+/// are about 110 MiB, and while settings are tried two models are held besides, of at most 65 MiB each.
 #[derive(Debug)]
 pub struct Trainer {
     questions: Vec<QuestionToLearn>,

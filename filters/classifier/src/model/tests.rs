@@ -84,6 +84,73 @@ fn evidence_against_the_first_guess_is_negative() {
     assert!(printer.weight < 0.0, "{evidence:?}");
 }
 
+/// Pieces that mean something to the readers of mail, put together at random.
+fn odd_texts() -> impl Iterator<Item = String> {
+    let pieces = [
+        "\n",
+        "\r\n",
+        "\r",
+        "> ",
+        ">",
+        "-- \n",
+        "--",
+        "On ",
+        "wrote:",
+        "Am 3. Mai schrieb ",
+        "Le a écrit :",
+        "\nVon: x\nGesendet: y",
+        "-----Original Message-----",
+        "This e-mail ",
+        "confidential",
+        "Mit freundlichen Grüßen",
+        "invoice",
+        "'",
+        "’",
+        "İ",
+        "ẞ",
+        "ﬃ",
+        "e\u{301}",
+        "漢字",
+        "👩‍👩‍👧",
+        "\0",
+        "\u{feff}",
+        "\u{202e}",
+        "4711",
+        "٤٢",
+        " ",
+        "_",
+        ":",
+        "Re: ",
+        "\u{10ffff}",
+    ];
+    let mut state = 1_u64;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    (0..3_000).map(move |_| (0..next(60)).map(|_| pieces[next(pieces.len())]).collect())
+}
+
+#[test]
+fn any_text_is_answered_and_evidence_always_stands_in_it() {
+    let classifier = model();
+    for text in odd_texts() {
+        let excerpt = Excerpt { subject: &text, text: &text };
+        for answer in classifier.classify(&excerpt, 2, 4) {
+            assert!(answer.guesses.iter().all(|guess| (0.0..=1.0).contains(&guess.confidence)), "{text:?}");
+            assert!(answer.evidence.iter().all(|piece| text.contains(&piece.text)), "{text:?}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_of_any_length_costs_no_more_than_its_first_new_characters_and_its_lines() {
+    let words = ["word ".repeat(1_000_000), "> old\n".repeat(1_000_000), "w".repeat(5_000_000), "\n".repeat(5_000_000)];
+    for text in &words {
+        assert!(Excerpt { subject: text, text }.words().characters() <= 3 * crate::reading::CHARACTERS);
+    }
+}
+
 #[test]
 fn a_label_without_examples_and_words_is_never_guessed_and_one_of_words_alone_never_surely() {
     let labels = [("Billing", ""), ("Hardware", ""), ("Team 3", ""), ("Travel", "flights, hotels and trains")];
