@@ -17,6 +17,7 @@ use crate::spool::Spool;
 use crate::store::tickets::{self, Article};
 use crate::store::{StoreError, customers, outgoing};
 use postigo_mail::Address;
+use postigo_model::actor::Actor;
 use postigo_model::configured::{Configuration, CustomerUser, Queue, SystemAddress, Template, TemplateType};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
@@ -36,6 +37,8 @@ pub struct Desk {
     pub spool: Spool,
     /// Queues, addresses, templates.
     pub configuration: Configuration,
+    /// Who writes.
+    pub actor: Actor,
 }
 
 /// A ticket, and what is to be known of it.
@@ -86,7 +89,7 @@ impl Desk {
         let open = self.open(number).await?;
         let now = now();
         let written = match kind {
-            WritingKind::Note => note(&open, writing, &self.configuration, now)?,
+            WritingKind::Note => self.note(&open, writing, now)?,
             WritingKind::Reply | WritingKind::Mail => self.mail(&open, kind, writing, now)?,
         };
         self.put_down(written).await
@@ -164,10 +167,63 @@ impl Desk {
             article: mail.article,
             mail: Some((OutgoingKind::Reply, mail.outgoing)),
             about: answered.map_or(0, |article| article.id),
-            change: into_state(state, &self.configuration),
+            change: self.change_of_state(state),
             once: writing.once,
             now,
         })
+    }
+
+    /// A note is an article without a mail.
+    fn note(&self, open: &OpenTicket, writing: AgentText, now: i64) -> Result<WrittenArticle, DeskError> {
+        let mut mistakes = MistakeList::default();
+        for (key, given) in [
+            ("from", writing.from.is_some()),
+            ("to", writing.to.is_some()),
+            ("cc", !writing.cc.is_empty()),
+            ("bcc", !writing.bcc.is_empty()),
+            ("html", writing.html.is_some()),
+            ("attachments", !writing.files.is_empty()),
+            ("template", writing.template.is_some()),
+        ] {
+            if given {
+                mistakes.add(key, format!("A note is not sent: it has no `{key}`."));
+            }
+        }
+        for (key, given) in [("article_id", writing.article_id.is_some()), ("quote", writing.quote)] {
+            if given {
+                mistakes.add(key, format!("A note answers no article: it has no `{key}`."));
+            }
+        }
+        if writing.body.trim().is_empty() {
+            mistakes.add("body", "The note has no text.");
+        }
+        mistakes.size(&writing);
+        mistakes.circumstances(&writing, &self.configuration);
+        mistakes.tell()?;
+        let mut article = NewArticle {
+            from: writing.agent.clone().unwrap_or_default(),
+            subject: on_one_line(writing.subject.as_deref().unwrap_or(&open.ticket.title)),
+            body: writing.body,
+            date: Some(now.div_euclid(1_000) * 1_000),
+            ..NewArticle::default()
+        };
+        by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
+        let target = Target::Existing(open.ticket.id);
+        Ok(WrittenArticle {
+            target,
+            article,
+            mail: None,
+            about: 0,
+            change: self.change_of_state(writing.state),
+            once: writing.once,
+            now,
+        })
+    }
+
+    /// The change of a ticket into a state; none: it stays in its own.
+    pub(super) fn change_of_state(&self, state: Option<String>) -> Option<TicketUpdate> {
+        let edit = TicketEdit { state: Some(state?), ..TicketEdit::default() };
+        Some(TicketUpdate { edit, actor: self.actor.clone(), configuration: self.configuration.clone() })
     }
 
     /// Who is answered by default: Reply-To, if it can be used, else From, of a customer's mail; of one that went out its recipients.
@@ -322,64 +378,6 @@ pub async fn raw(spool: &Spool, article: &Article) -> Result<Option<Vec<u8>>, St
         (0, received) => spool.raw(received).await.map(Some),
         (sent, _) => outgoing::raw(&mut *spool.store().read().await?, sent).await,
     }
-}
-
-/// The change of a ticket into a state; none: it stays in its own.
-pub(super) fn into_state(state: Option<String>, configuration: &Configuration) -> Option<TicketUpdate> {
-    let edit = TicketEdit { state: Some(state?), ..TicketEdit::default() };
-    Some(TicketUpdate { edit, configuration: configuration.clone() })
-}
-
-/// A note is an article without a mail.
-fn note(
-    open: &OpenTicket,
-    writing: AgentText,
-    configuration: &Configuration,
-    now: i64,
-) -> Result<WrittenArticle, DeskError> {
-    let mut mistakes = MistakeList::default();
-    for (key, given) in [
-        ("from", writing.from.is_some()),
-        ("to", writing.to.is_some()),
-        ("cc", !writing.cc.is_empty()),
-        ("bcc", !writing.bcc.is_empty()),
-        ("html", writing.html.is_some()),
-        ("attachments", !writing.files.is_empty()),
-        ("template", writing.template.is_some()),
-    ] {
-        if given {
-            mistakes.add(key, format!("A note is not sent: it has no `{key}`."));
-        }
-    }
-    for (key, given) in [("article_id", writing.article_id.is_some()), ("quote", writing.quote)] {
-        if given {
-            mistakes.add(key, format!("A note answers no article: it has no `{key}`."));
-        }
-    }
-    if writing.body.trim().is_empty() {
-        mistakes.add("body", "The note has no text.");
-    }
-    mistakes.size(&writing);
-    mistakes.circumstances(&writing, configuration);
-    mistakes.tell()?;
-    let mut article = NewArticle {
-        from: writing.agent.clone().unwrap_or_default(),
-        subject: on_one_line(writing.subject.as_deref().unwrap_or(&open.ticket.title)),
-        body: writing.body,
-        date: Some(now.div_euclid(1_000) * 1_000),
-        ..NewArticle::default()
-    };
-    by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
-    let target = Target::Existing(open.ticket.id);
-    Ok(WrittenArticle {
-        target,
-        article,
-        mail: None,
-        about: 0,
-        change: into_state(writing.state, configuration),
-        once: writing.once,
-        now,
-    })
 }
 
 /// What the store answered, as agents get it.

@@ -1,7 +1,7 @@
 //! Passing an article on to somebody else, with its text and its files, or as the mail that it was.
 
 use super::compose::AttachedFile;
-use super::desk::{Desk, about, into_state, raw};
+use super::desk::{Desk, about, raw};
 use super::letter::{Letter, Recipients};
 use super::quoting::forwarded;
 use super::subject::Relation;
@@ -87,7 +87,7 @@ impl Desk {
         };
         let mail = letter.compose(&writing, files, now)?;
         let written = WrittenArticle {
-            change: into_state(writing.state, &self.configuration),
+            change: self.change_of_state(writing.state),
             ..about(&article, OutgoingKind::Forward, mail, writing.once, now)
         };
         self.put_down(written).await

@@ -179,7 +179,8 @@ async fn show(number: &str, context: &Context) -> Result<(), CommandError> {
     let document = serde_json::to_value(found)?;
     context.output().document(&document, || {
         let mut ticket = document.clone();
-        let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
+        let mut part = |key: &str| ticket.as_object_mut().and_then(|fields| fields.remove(key)).unwrap_or_default();
+        let (articles, changes) = (part("articles"), part("changes"));
         let mut table =
             TextTable::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED", "COMMUNICATION"]);
         for article in articles.as_array().into_iter().flatten() {
@@ -190,16 +191,26 @@ async fn show(number: &str, context: &Context) -> Result<(), CommandError> {
             row.push(communications.filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(" "));
             table.row(row);
         }
-        format!("{}\n{table}", lines(&ticket))
+        format!("{}\n{table}{}", lines(&ticket), changed(&changes))
     });
     Ok(())
+}
+
+/// What people changed, behind an empty line; nothing where nobody did.
+fn changed(changes: &serde_json::Value) -> String {
+    let Some(changes) = changes.as_array().filter(|changes| !changes.is_empty()) else { return String::new() };
+    let mut table = TextTable::new(&["CHANGED", "BY", "FIELD", "FROM", "TO"]);
+    for change in changes {
+        table.row(["at", "actor", "field", "earlier", "later"].map(|key| word(change, key)).to_vec());
+    }
+    format!("\n{table}")
 }
 
 impl Update {
     async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Edit { state, queue, owner, lock, merge_into } = self.edit;
         let edit = TicketEdit { state, queue, owner, lock, merge_into };
-        let edited = tickets::edit(context.store().await?, context.key(), self.number, edit).await;
+        let edited = tickets::edit(context.store().await?, context.key(), self.number, edit, context.actor()).await;
         let document = serde_json::to_value(edited.map_err(|refused| of_options(refused, str::to_owned))?)?;
         context.output().document(&document, || lines(&document));
         Ok(())

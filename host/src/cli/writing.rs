@@ -126,27 +126,33 @@ impl ToTicket {
             quote,
             ..writing
         })?;
-        show(correspondence::write(context.spool().await?, context.key(), &number, kind, writing).await, context)
+        show(
+            correspondence::write(context.spool().await?, context.key(), &number, kind, writing, context.actor()).await,
+            context,
+        )
     }
 }
 
 /// Opens a ticket by a mail.
 pub async fn open(opening: NewTicketFields, mail: MailOptions, context: &Context) -> Result<(), CommandError> {
     let writing = mail.writing(&format!("ticket new {}", serde_json::to_string(&opening)?), |writing| writing)?;
-    show(correspondence::open(context.spool().await?, context.key(), opening, writing).await, context)
+    show(correspondence::open(context.spool().await?, context.key(), opening, writing, context.actor()).await, context)
 }
 
 /// Passes an article on.
 pub async fn forward(id: i64, how: ForwardAs, mail: MailOptions, context: &Context) -> Result<(), CommandError> {
     let writing = mail.writing(&format!("article forward {id} {how:?}"), |writing| writing)?;
-    show(correspondence::forward(context.spool().await?, context.key(), id, how, writing).await, context)
+    show(
+        correspondence::forward(context.spool().await?, context.key(), id, how, writing, context.actor()).await,
+        context,
+    )
 }
 
 /// Sends an article's mail on unchanged.
 pub async fn bounce(id: i64, to: Vec<String>, named: RequestName, context: &Context) -> Result<(), CommandError> {
     let writing = AgentText { to: Some(to), ..AgentText::default() };
     let writing = AgentText { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
-    show(correspondence::bounce(context.spool().await?, context.key(), id, writing).await, context)
+    show(correspondence::bounce(context.spool().await?, context.key(), id, writing, context.actor()).await, context)
 }
 
 /// The option that gives a key of a mail.

@@ -2,19 +2,22 @@
 
 use super::answer::{is_of_customer, plan_removal};
 use crate::store::outgoing::{self, DueResponse};
-use crate::store::tickets::{articles, by_number, is_kept, merge_into, standing_for, update};
+use crate::store::tickets::{articles, by_number, held_by_number, merge_into, note_change, standing_for, update};
 use crate::store::{Store, StoreError, WriteWork};
+use postigo_model::actor::Actor;
 use postigo_model::configured::Configuration;
 use postigo_model::ticket::{AutoResponseStatus, REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
 
-/// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is
-/// told so.
+/// A change, who makes it, and the configuration that says what else it brings about: the customer of a ticket that is
+/// removed is told so.
 #[derive(Debug, Clone)]
 pub struct TicketUpdate {
     /// What is changed. It was checked ([`TicketEdit::check`]).
     pub edit: TicketEdit,
+    /// Who changes it: noted with each field that has another value since.
+    pub actor: Actor,
     /// The configuration as it is.
     pub configuration: Configuration,
 }
@@ -32,17 +35,20 @@ pub(super) async fn carry_out(
     number: &str,
     change: &TicketUpdate,
 ) -> Result<Ticket, StoreError> {
-    let TicketUpdate { edit, configuration } = change;
-    let removes =
-        edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && is_kept(connection, number).await?;
+    let TicketUpdate { edit, actor, configuration } = change;
+    let before = held_by_number(connection, number).await?.ok_or_else(|| missing(number))?;
+    let removes = edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && before.state != REMOVED;
     let ticket = update(connection, number, edit).await?.ok_or_else(|| missing(number))?;
     if removes {
         tell_removal(connection, &ticket, configuration).await?;
     }
-    match &edit.merge_into {
-        Some(target) => merge(connection, number, target).await,
-        None => Ok(ticket),
-    }
+    let after = match &edit.merge_into {
+        Some(target) => merge(connection, number, target).await?,
+        None => ticket,
+    };
+    let differences = before.differences(&after);
+    note_change(connection, before.id, &differences, &actor.to_string(), now()).await?;
+    Ok(after)
 }
 
 /// The automatic answer to the customer's last mail, of the kind `remove`, where the queue has one.

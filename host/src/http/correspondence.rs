@@ -1,12 +1,13 @@
 //! What agents write: `POST /tickets`, `/tickets/{number}/articles`, `/articles/{id}/forward`, `/articles/{id}/bounce`.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::idempotent::IdempotentRequest;
 use super::problem::{PlacedMistake, Problem};
 use crate::answer::{AgentText, AttachedFile, ForwardAs, NewTicketFields, WritingKind};
 use crate::filing::correspondence::{Receipt, RequestIdentity};
 use crate::service::correspondence;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -211,31 +212,47 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
 #[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
     params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ArticleInput, responses((status = 201, body = Receipt)))]
-async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked: IdempotentRequest) -> WrittenAnswer {
+async fn write(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    asked: IdempotentRequest,
+) -> WrittenAnswer {
     let (input, mail, once): (ArticleInput, Correspondence, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
     let writing = AgentText { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
-    Ok(created(correspondence::write(&state.spool, &state.key, &number, input.kind, writing).await?))
+    Ok(created(correspondence::write(&state.spool, &state.key, &number, input.kind, writing, &caller.actor()).await?))
 }
 
 /// Opens a ticket by a mail to somebody; `Idempotency-Key` as for articles.
 #[utoipa::path(post, path = "/tickets", tag = TAG,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = TicketInput, responses((status = 201, body = Receipt)))]
-async fn open(State(state): State<ApiState>, asked: IdempotentRequest) -> WrittenAnswer {
+async fn open(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    asked: IdempotentRequest,
+) -> WrittenAnswer {
     let own: &[&str] = &["queue", "customer_user", "customer_number", "priority", "type", "owner"];
     let (input, mail, once): (TicketInput, Correspondence, _) = asked.read(own, MAIL)?;
     let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
     let opening = NewTicketFields { queue, customer_user, customer_number, priority, r#type, owner };
-    Ok(created(correspondence::open(&state.spool, &state.key, opening, mail.writing(once)?).await?))
+    Ok(created(correspondence::open(&state.spool, &state.key, opening, mail.writing(once)?, &caller.actor()).await?))
 }
 
 /// Passes an article on to somebody else; `Idempotency-Key` as for articles.
 #[utoipa::path(post, path = "/articles/{id}/forward", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ForwardInput, responses((status = 201, body = Receipt)))]
-async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: IdempotentRequest) -> WrittenAnswer {
+async fn forward(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+    asked: IdempotentRequest,
+) -> WrittenAnswer {
     let (input, mail, once): (ForwardInput, Correspondence, _) = asked.read(&["as"], MAIL)?;
-    Ok(created(correspondence::forward(&state.spool, &state.key, id, input.r#as, mail.writing(once)?).await?))
+    Ok(created(
+        correspondence::forward(&state.spool, &state.key, id, input.r#as, mail.writing(once)?, &caller.actor()).await?,
+    ))
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section
@@ -243,8 +260,13 @@ async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Idem
 #[utoipa::path(post, path = "/articles/{id}/bounce", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = BounceInput, responses((status = 201, body = Receipt)))]
-async fn bounce(State(state): State<ApiState>, Path(id): Path<i64>, asked: IdempotentRequest) -> WrittenAnswer {
+async fn bounce(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+    asked: IdempotentRequest,
+) -> WrittenAnswer {
     let (input, _, once): (BounceInput, Correspondence, _) = asked.read(&["to"], &[])?;
     let writing = AgentText { to: Some(input.to), once, ..AgentText::default() };
-    Ok(created(correspondence::bounce(&state.spool, &state.key, id, writing).await?))
+    Ok(created(correspondence::bounce(&state.spool, &state.key, id, writing, &caller.actor()).await?))
 }

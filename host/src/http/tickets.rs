@@ -1,13 +1,14 @@
 //! `/tickets`: what was filed.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::body::Json;
 use super::page::{Page, PageQuery, SEARCHED_WITHIN};
 use super::problem::Problem;
 use super::query::{Query, time};
 use crate::service::tickets::{self, TicketDocument, TicketWithArticles};
 use crate::store::tickets::TicketFilter;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use postigo_model::ticket::TicketEdit;
 use postigo_model::timestamp;
 use serde::{Deserialize, Deserializer};
@@ -140,7 +141,7 @@ async fn list(
     })
 }
 
-/// Shows a ticket with its articles.
+/// Shows a ticket with its articles, and what people changed of it.
 #[utoipa::path(get, path = "/tickets/{number}", tag = TAG, params(("number" = String, Path)), responses((status = 200, body = TicketWithArticles)))]
 async fn show(
     State(state): State<ApiState>,
@@ -149,13 +150,15 @@ async fn show(
     Ok(axum::Json(tickets::show(&state.store, &number).await?))
 }
 
-/// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
+/// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing. The ticket shows who
+/// changed what.
 #[utoipa::path(patch, path = "/tickets/{number}", tag = TAG, params(("number" = String, Path)), request_body = TicketChange,
     responses((status = 200, body = TicketDocument)))]
 async fn change(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(number): Path<String>,
     Json(change): Json<TicketChange>,
 ) -> Result<axum::Json<TicketDocument>, Problem> {
-    Ok(axum::Json(tickets::edit(&state.store, &state.key, number, change.into()).await?))
+    Ok(axum::Json(tickets::edit(&state.store, &state.key, number, change.into(), &caller.actor()).await?))
 }

@@ -6,6 +6,7 @@ use crate::answer::{AgentText, Desk, DeskError, ForwardAs, NewTicketFields, Writ
 use crate::filing::correspondence::Receipt;
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
+use postigo_model::actor::Actor;
 
 /// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, when this returns; it goes out
 /// from the address of the ticket's queue, never another.
@@ -15,8 +16,9 @@ pub async fn write(
     number: &str,
     kind: WritingKind,
     writing: AgentText,
+    actor: &Actor,
 ) -> Result<Receipt, ServiceError> {
-    Ok(desk(spool, key).await?.write(number, kind, writing).await?)
+    Ok(desk(spool, key, actor).await?.write(number, kind, writing).await?)
 }
 
 /// Opens a ticket by a mail to somebody.
@@ -25,8 +27,9 @@ pub async fn open(
     key: &SecretKey,
     opening: NewTicketFields,
     writing: AgentText,
+    actor: &Actor,
 ) -> Result<Receipt, ServiceError> {
-    Ok(desk(spool, key).await?.open_ticket(opening, writing).await?)
+    Ok(desk(spool, key, actor).await?.open_ticket(opening, writing).await?)
 }
 
 /// Passes an article on to somebody else.
@@ -36,19 +39,27 @@ pub async fn forward(
     article: i64,
     how: ForwardAs,
     writing: AgentText,
+    actor: &Actor,
 ) -> Result<Receipt, ServiceError> {
-    Ok(desk(spool, key).await?.forward(article, writing, how).await?)
+    Ok(desk(spool, key, actor).await?.forward(article, writing, how).await?)
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section
 /// 3.6.6).
-pub async fn bounce(spool: &Spool, key: &SecretKey, article: i64, writing: AgentText) -> Result<Receipt, ServiceError> {
-    Ok(desk(spool, key).await?.resend(article, writing).await?)
+pub async fn bounce(
+    spool: &Spool,
+    key: &SecretKey,
+    article: i64,
+    writing: AgentText,
+    actor: &Actor,
+) -> Result<Receipt, ServiceError> {
+    Ok(desk(spool, key, actor).await?.resend(article, writing).await?)
 }
 
-/// The desk, with the configuration as it is now.
-async fn desk(spool: &Spool, key: &SecretKey) -> Result<Desk, ServiceError> {
-    Ok(Desk { spool: spool.clone(), configuration: configured::load(spool.store(), key).await? })
+/// The desk, with the configuration as it is now, and who works at it.
+async fn desk(spool: &Spool, key: &SecretKey, actor: &Actor) -> Result<Desk, ServiceError> {
+    let configuration = configured::load(spool.store(), key).await?;
+    Ok(Desk { spool: spool.clone(), configuration, actor: actor.clone() })
 }
 
 impl From<DeskError> for ServiceError {

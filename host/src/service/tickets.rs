@@ -2,7 +2,7 @@
 
 mod document;
 
-pub use document::{ArticleDocument, TicketDocument, TicketWithArticles};
+pub use document::{ArticleDocument, TicketChangeDocument, TicketDocument, TicketWithArticles};
 
 use super::{ServiceError, ThingMistake, configured, names};
 use crate::answer;
@@ -11,6 +11,7 @@ use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::store::tickets::{self, Article, SearchedTickets, TicketFilter, TicketPage};
 use crate::store::{Store, communications, outgoing};
+use postigo_model::actor::Actor;
 use postigo_model::ticket::TicketEdit;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub async fn page(
     Ok((rows.into_iter().map(TicketDocument::from).collect(), searched_to))
 }
 
-/// A ticket with its articles.
+/// A ticket with its articles, and what people changed of it.
 pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, ServiceError> {
     let mut connection = store.read().await?;
     let missing = || ServiceError::Missing { what: "ticket".to_owned(), name: number.to_owned() };
@@ -42,15 +43,17 @@ pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, Ser
     let articles = tickets::article_heads(&mut connection, ticket.id).await?;
     let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
     let communications = communications::of_ticket(&mut connection, ticket.id).await?;
-    Ok(TicketWithArticles::new(ticket, articles, deliveries, communications))
+    let changes = tickets::changes(&mut connection, ticket.id).await?;
+    Ok(TicketWithArticles::new(ticket, articles, deliveries, communications, changes))
 }
 
-/// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
+/// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing. Who did it is noted.
 pub async fn edit(
     store: &Store,
     key: &SecretKey,
     number: String,
     edit: TicketEdit,
+    actor: &Actor,
 ) -> Result<TicketDocument, ServiceError> {
     let configuration = configured::load(store, key).await?;
     let mistakes = edit.check(&configuration);
@@ -59,7 +62,7 @@ pub async fn edit(
             |(field, sentence): (&str, String)| ThingMistake::given("ticket", &number, format!("/{field}"), sentence);
         return Err(ServiceError::Mistakes(mistakes.into_iter().map(given).collect()));
     }
-    Ok(filing::edit(store, number, TicketUpdate { edit, configuration }).await?.into())
+    Ok(filing::edit(store, number, TicketUpdate { edit, actor: actor.clone(), configuration }).await?.into())
 }
 
 /// An article.

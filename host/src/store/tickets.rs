@@ -3,12 +3,14 @@
 mod articles;
 mod change;
 mod content;
+mod history;
 mod rows;
 mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
-pub use change::{is_kept, merge_into, update};
+pub use change::{merge_into, update};
 pub(super) use content::read_written;
+pub use history::{TicketChange, changes, note_change};
 pub use rows::{
     NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket,
     link, touch,
@@ -74,6 +76,22 @@ pub async fn by_number(connection: &mut AnyConnection, number: &str) -> Result<O
     select().push("ticket.number = ").bind(number).optional(connection).await?.as_ref().map(read).transpose()
 }
 
+/// The ticket with this number, which stays as it is until the transaction ends, but for what that changes.
+pub async fn held_by_number(connection: &mut AnyConnection, number: &str) -> Result<Option<Ticket>, StoreError> {
+    let lock = lock(connection);
+    let mut sql = select();
+    sql.push("ticket.number = ").bind(number).push(lock).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// What a statement that reads a ticket ends with, so that nobody else changes it until the transaction ends.
+fn lock(connection: &AnyConnection) -> &'static str {
+    match Engine::of(connection) {
+        // There is one writer.
+        Engine::Sqlite => "",
+        Engine::Postgres => " FOR UPDATE OF ticket",
+    }
+}
+
 /// The ticket with this row id.
 pub async fn by_id(connection: &mut AnyConnection, id: i64) -> Result<Option<Ticket>, StoreError> {
     select().push("ticket.id = ").bind(id).optional(connection).await?.as_ref().map(read).transpose()
@@ -111,11 +129,7 @@ pub async fn find_to_follow_up(
     connection: &mut AnyConnection,
     search: &FollowUpSearch,
 ) -> Result<TicketMatch, StoreError> {
-    let lock = match Engine::of(connection) {
-        // There is one writer.
-        Engine::Sqlite => "",
-        Engine::Postgres => " FOR UPDATE OF ticket",
-    };
+    let lock = lock(connection);
     find(connection, search, lock, true).await
 }
 

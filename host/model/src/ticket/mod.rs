@@ -1,10 +1,12 @@
 //! Tickets and articles: as they are stored, and as a mail is to be filed.
 
+mod difference;
 mod edit;
 mod search;
 mod undelivered;
 mod vocabulary;
 
+pub use difference::FieldDifference;
 pub use edit::TicketEdit;
 pub use search::{FollowUpSearch, FoundTicket, TicketMatch, VouchedBy};
 pub use vocabulary::{

@@ -1,7 +1,7 @@
 //! Tickets and articles as the command line and REST show them: the names of a message's result, times as RFC 3339.
 
 use crate::store::outgoing::Delivery;
-use crate::store::tickets::Article;
+use crate::store::tickets::{Article, TicketChange};
 use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus};
 use postigo_model::ticket::{ArticleAttachment, Ticket};
 use postigo_model::timestamp::rfc3339;
@@ -97,6 +97,35 @@ pub struct TicketWithArticles {
     pub ticket: TicketDocument,
     /// Its articles.
     pub articles: Vec<ArticleSummary>,
+    /// What people changed of it, the latest 500 changes, the earliest of them first. What mails changed is told by their
+    /// communications, and what was changed before that was noted, by nobody.
+    pub changes: Vec<TicketChangeDocument>,
+}
+
+/// A field of a ticket that somebody changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NotedTicketChange)]
+pub struct TicketChangeDocument {
+    /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Who: `token 3 (anna)`, `command line (root)`.
+    pub actor: String,
+    /// `queue`, `state`, `owner`, `lock`, `merged_into`.
+    pub field: String,
+    /// The value before; null: there was none.
+    #[schema(required)]
+    pub earlier: Option<String>,
+    /// The value since; null: there is none.
+    #[schema(required)]
+    pub later: Option<String>,
+}
+
+impl From<TicketChange> for TicketChangeDocument {
+    fn from(change: TicketChange) -> Self {
+        let TicketChange { at, actor, field, earlier, later } = change;
+        Self { at: rfc3339(at), actor, field, earlier, later }
+    }
 }
 
 impl TicketWithArticles {
@@ -106,13 +135,15 @@ impl TicketWithArticles {
         articles: Vec<Article>,
         mut deliveries: BTreeMap<i64, Vec<Delivery>>,
         mut communications: HashMap<i64, Vec<String>>,
+        changes: Vec<TicketChange>,
     ) -> Self {
         let summary = |article: Article| {
             let deliveries = deliveries.remove(&article.id).unwrap_or_default();
             let communications = communications.remove(&article.id).unwrap_or_default();
             ArticleDocument::new(article, deliveries, communications).summary
         };
-        Self { ticket: ticket.into(), articles: articles.into_iter().map(summary).collect() }
+        let changes = changes.into_iter().map(TicketChangeDocument::from).collect();
+        Self { ticket: ticket.into(), articles: articles.into_iter().map(summary).collect(), changes }
     }
 }
 

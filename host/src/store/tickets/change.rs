@@ -3,16 +3,9 @@
 use super::{by_id, by_number};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
-use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
+use postigo_model::ticket::{Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
-
-/// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of
-/// two that remove it at once one finds it removed.
-pub async fn is_kept(connection: &mut AnyConnection, number: &str) -> Result<bool, StoreError> {
-    let mut sql = Sql::new("UPDATE ticket SET changed_at = changed_at WHERE number = ");
-    Ok(sql.bind(number).push(" AND state <> ").bind(REMOVED).execute(connection).await? > 0)
-}
 
 /// Changes a ticket and gives it as it is afterwards; none where there is no such ticket.
 pub async fn update(

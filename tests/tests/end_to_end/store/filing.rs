@@ -9,7 +9,7 @@ use postigo::spool::{Host, MessageEnding};
 use postigo::store::StoreError;
 use postigo::store::outgoing::{self, DeliveryUpdate, NewOutgoing, SendableMail};
 use postigo::store::sql::Sql;
-use postigo::store::tickets::{self, TicketFilter};
+use postigo::store::tickets::{self, TicketChange, TicketFilter};
 use postigo_mail::{DeliveryReport, RecipientReport};
 use postigo_model::actor::Actor;
 use postigo_model::claim::Claim;
@@ -163,7 +163,8 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(database.find(external("7")).await, None, "the ticket is closed");
         assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
 
-        let change = |edit| TicketUpdate { edit, configuration: Configuration::default() };
+        let actor = Actor::Token { id: 3, name: "anna".into() };
+        let change = |edit| TicketUpdate { edit, actor: actor.clone(), configuration: Configuration::default() };
         let merge = |target: &FiledMessage| {
             change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() })
         };
@@ -183,6 +184,20 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
             (changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()),
             (Some("anna"), "Misc", "closed successful")
         );
+        let again = TicketEdit { queue: Some("Misc".into()), ..TicketEdit::default() };
+        let changed = filing::edit(database.store(), second.number.clone(), change(again)).await.unwrap();
+        {
+            let mut connection = database.store().read().await.unwrap();
+            let noted = tickets::changes(&mut connection, second.ticket_id).await.unwrap();
+            assert!(noted.iter().all(|one| one.actor == "token 3 (anna)" && one.at > 0), "{noted:?}");
+            let told = |one: &TicketChange| (one.field.clone(), one.earlier.clone(), one.later.clone());
+            let told: Vec<_> = noted.iter().map(told).collect();
+            let queue = ("queue".to_owned(), Some("Raw".to_owned()), Some("Misc".to_owned()));
+            let owner = ("owner".to_owned(), None, Some("anna".to_owned()));
+            assert_eq!(told, [queue, owner], "what stays as it is is no change");
+            let merged = tickets::changes(&mut connection, first.ticket_id).await.unwrap();
+            assert!(merged.iter().any(|one| one.field == "merged_into" && one.later.as_ref() == Some(&second.number)));
+        }
         let search = TicketFilter {
             search: Some("LAMP".into()),
             queue: Some("Misc".into()),
@@ -584,7 +599,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         let other = database.file(other).await.unwrap();
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByNobody));
         let edit = TicketEdit { merge_into: Some(first.number.clone()), ..TicketEdit::default() };
-        let change = TicketUpdate { edit, configuration: Configuration::default() };
+        let change = TicketUpdate { edit, actor: Actor::Daemon, configuration: Configuration::default() };
         filing::edit(database.store(), other.number.clone(), change).await.unwrap();
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByAddress));
         for stranger in ["evil@e.test", "friend-of-jane@x.test", "answered@e.test"] {
