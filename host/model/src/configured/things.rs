@@ -259,6 +259,10 @@ pub struct Queue {
     pub salutation: String,
     /// Template.
     pub signature: String,
+    /// What belongs here, for people and for classifiers.
+    pub description: String,
+    /// Words that mails which belong here often have, for people and for classifiers.
+    pub keywords: Vec<String>,
     /// For admins.
     pub comment: String,
     /// In use?

@@ -8,11 +8,11 @@ use crate::store::filter_components::{self, FilterMakeup, Move};
 use crate::store::{Store, StoreError, customers};
 use futures_util::future::BoxFuture;
 use postigo_model::actor::Actor;
-use postigo_model::configured::form::{ConfiguredKind, LoadedKind, write};
+use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind, write};
 use postigo_model::configured::key_difference::{KeyDifference, key_differences};
 use postigo_model::configured::secret_keys::SecretNames;
 use postigo_model::configured::{
-    Configuration, ConfigurationVersion, CustomerUser, Filter, KindVisitor, Settings, visit_kinds,
+    Configuration, ConfigurationVersion, CustomerUser, Filter, KindVisitor, Queue, Settings, visit_kinds,
 };
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
@@ -44,10 +44,7 @@ pub async fn save(
     if before.settings != after.settings {
         let (earlier, mut written) = (write(&before.settings), write(&after.settings));
         let keys = key_differences(&earlier, &written);
-        if after.settings.kept_versions == Settings::default().kept_versions {
-            // A host of an earlier version that still runs does not know the key, and reads no row that has one.
-            written.shift_remove(KEPT_VERSIONS);
-        }
+        leave_out_later::<Settings>(SETTINGS, &mut written);
         change.put((SETTINGS, ""), ChangeAct::Changed, keys, written, Map::new(), SecretNames::default());
     }
     let mut writing = ChangeWriter { change, before, after, key, result: Ok(()) };
@@ -61,8 +58,24 @@ pub async fn save(
     store.write(change, carry_out).await
 }
 
-/// The key of the settings that says how many versions are kept.
-const KEPT_VERSIONS: &str = "kept_versions";
+/// Keys that a host of an earlier version that still runs does not know, of which it reads no row that has one: a row has
+/// them where they say something.
+const LATER_KEYS: [(&str, &str); 3] =
+    [(SETTINGS, "kept_versions"), (Queue::KIND, "description"), (Queue::KIND, "keywords")];
+
+/// Leaves out such keys where they say nothing.
+fn leave_out_later<D: HasKeys + Default>(kind: &str, written: &mut Map<String, Value>) {
+    let mut later = LATER_KEYS.iter().filter(|(of, _)| *of == kind).peekable();
+    if later.peek().is_none() {
+        return;
+    }
+    let usual = write(&D::default());
+    for (_, key) in later {
+        if written.get(*key) == usual.get(*key) {
+            written.shift_remove(*key);
+        }
+    }
+}
 
 /// What a save does.
 struct SaveChange {
@@ -185,11 +198,12 @@ impl SaveChange {
                     sealed.insert(field.to_owned(), Value::String(text));
                 }
             }
-            let (earlier, written) = (before.get(name), write(thing));
+            let (earlier, mut written) = (before.get(name), write(thing));
             let act = if earlier.is_none() { ChangeAct::Created } else { ChangeAct::Changed };
             // Of what is new the keys are told that say more than their defaults.
             let from = earlier.map_or_else(|| write(&K::default()), write);
             let (keys, secrets) = (key_differences(&from, &written), SecretNames::of(earlier, Some(thing)));
+            leave_out_later::<K>(K::KIND, &mut written);
             self.put((K::KIND, name), act, keys, written, sealed, secrets);
         }
         for (name, gone) in before.iter().filter(|(name, _)| !after.contains_key(*name)) {

@@ -267,7 +267,7 @@ async fn a_secret_that_somebody_changes_by_hand_is_credited_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_host_of_an_earlier_version_reads_settings_whose_versions_are_as_many_as_ever() {
+async fn a_host_of_an_earlier_version_reads_rows_whose_later_keys_say_nothing() {
     let (_databases, each) = each().await;
     for configured in each {
         let settings = "SELECT body FROM configured WHERE kind = 'settings'";
@@ -279,6 +279,22 @@ async fn a_host_of_an_earlier_version_reads_settings_whose_versions_are_as_many_
         assert!(configured.database.texts(settings).await.concat().contains("\"kept_versions\":20"));
         assert_eq!(configured.versions("settings", "").await[0].keys, ["kept_versions"]);
         assert_eq!(configured.load().await.settings.kept_versions, 20);
+
+        let misc = "SELECT body FROM configured WHERE kind = 'queue' AND name = 'Misc'";
+        let edit = |description: &'static str, comment: &'static str| {
+            move |after: &mut Configuration| {
+                let queue = after.queues.get_mut("Misc").unwrap();
+                (queue.description, queue.comment) = (description.to_owned(), comment.to_owned());
+            }
+        };
+        configured.change(edit("", "second level")).await;
+        let stored = configured.database.texts(misc).await.concat();
+        assert!(stored.contains("second level") && !stored.contains("description"), "{stored}");
+        configured.change(edit("What else there is.", "second level")).await;
+        let stored = configured.database.texts(misc).await.concat();
+        assert!(stored.contains("What else there is.") && !stored.contains("keywords"), "{stored}");
+        assert_eq!(configured.versions("queue", "Misc").await[0].keys, ["description"]);
+        assert_eq!(configured.load().await.queues["Misc"].description, "What else there is.");
     }
 }
 

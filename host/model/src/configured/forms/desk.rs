@@ -1,7 +1,7 @@
 //! The keys of what tickets lie in and belong to: queues, system addresses, dynamic fields, customer users.
 
 use super::kept_in;
-use crate::configured::codecs::{FLAG, OPTIONAL_TEXT, TEXT, VALIDITY, word};
+use crate::configured::codecs::{FLAG, NAMES, OPTIONAL_TEXT, TEXT, VALIDITY, word};
 use crate::configured::form::{ConfiguredKind, HasKeys, KeyVisitor, LoadedKind};
 use crate::configured::{About, Configuration, CustomerUser, DynamicField, Queue, SystemAddress, Validity};
 use crate::mailbox::Mailbox;
@@ -23,6 +23,10 @@ impl HasKeys for Queue {
         form.field("address", help, &mut self.address, &OPTIONAL_TEXT);
         form.field("salutation", "What answers begin with, a text with tags.", &mut self.salutation, &TEXT);
         form.field("signature", "What answers end with, a text with tags.", &mut self.signature, &TEXT);
+        let help = "What belongs here, in a sentence or a few, for people and for classifiers.";
+        form.field("description", help, &mut self.description, &TEXT);
+        let help = "Words that mails which belong here often have, for people and for classifiers.";
+        form.field("keywords", help, &mut self.keywords, &NAMES);
         form.field("comment", "For admins.", &mut self.comment, &TEXT);
         form.field("valid", "Whether it is in use.", &mut self.valid, &VALIDITY);
     }
