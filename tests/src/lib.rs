@@ -10,6 +10,7 @@ pub mod draw;
 pub mod flood;
 pub mod gate;
 pub mod mails;
+pub mod mariadb;
 pub mod parrot;
 pub mod ports;
 pub mod postfix;

@@ -3,6 +3,7 @@
 mod account;
 mod article;
 mod attending;
+mod classifier;
 mod command_error;
 mod component;
 mod config;
@@ -89,6 +90,9 @@ enum Command {
     /// What filters are made of: shipped and uploaded components
     #[command(subcommand)]
     Component(component::Command),
+    /// What classifiers learn from
+    #[command(subcommand)]
+    Classifier(classifier::Command),
     /// Dry runs of the whole chain
     #[command(subcommand)]
     Chain(dry_run::ChainCommand),
@@ -196,6 +200,7 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
         Command::Filter(command) => command.run(context).await,
         Command::Component(command) => command.run(context).await,
         Command::Chain(command) => command.run(context).await,
+        Command::Classifier(command) => command.run(context).await,
         Command::Replay(replay) => replay.run(context).await,
         Command::Job(command) => command.run(context).await,
         Command::Log(command) => command.run(context).await,

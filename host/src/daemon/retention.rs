@@ -6,8 +6,8 @@ use crate::jobs::exports;
 use crate::spool::Spool;
 use crate::store::repacking::{self, OldRows, PackingStep};
 use crate::store::{
-    Store, StoreError, broken_tasks, communications, compacting, configured_versions, idempotency, jobs, outgoing,
-    plan_versions,
+    Store, StoreError, broken_tasks, communications, compacting, configured_versions, feedback, idempotency, jobs,
+    outgoing, plan_versions,
 };
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
@@ -22,6 +22,9 @@ const NAMES_KEPT: i64 = 7 * 86_400_000;
 
 /// What broke at a host that is gone is told of for so long, in milliseconds.
 const BROKEN_KEPT: i64 = 7 * 86_400_000;
+
+/// So many labels that were given are kept, the last ones.
+const FEEDBACK_KEPT: i64 = 500_000;
 
 /// What versions tell of a thing is kept so long after it was deleted, in milliseconds.
 const DELETED_KEPT: i64 = 365 * 86_400_000;
@@ -176,6 +179,7 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         .store()
         .write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before)))
         .await?;
+    spool.store().write(FEEDBACK_KEPT, |kept, connection| Box::pin(feedback::trim(connection, *kept))).await?;
     configured_versions::purge_deleted(spool.store(), now().saturating_sub(DELETED_KEPT)).await?;
     let mut purged = 0;
     loop {

@@ -17,6 +17,7 @@ mod configured;
 mod correspondence;
 mod customer_users;
 mod dry_runs;
+mod feedback;
 mod filters;
 mod front;
 mod health;
@@ -129,6 +130,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(components::routes())
         .merge(correspondence::routes())
         .merge(dry_runs::routes())
+        .merge(feedback::routes())
         .merge(filters::routes())
         .merge(jobs::routes())
         .merge(messages::routes())

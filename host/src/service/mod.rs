@@ -10,6 +10,8 @@ pub mod correspondence;
 pub mod customer_users;
 pub mod dry_runs;
 mod error;
+pub mod examples;
+pub mod feedback;
 pub mod fetching;
 pub mod filters;
 pub mod in_force;

@@ -47,6 +47,13 @@ pub(super) async fn kept_version(
     read_version(&sqlx::query(statement).fetch_one(connection).await?, 0)
 }
 
+/// When a thing was made, milliseconds since the epoch; none where it is not there, or that was not noted.
+pub async fn made_at(store: &Store, kind: &str, name: &str) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query("SELECT created_at FROM configured WHERE kind = $1 AND name = $2").bind(kind).bind(name);
+    let row = row.fetch_optional(&mut *store.read().await?).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// The whole configuration, at one version.
 pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, StoreError> {
     let (configuration, lost) = load_what_opens(store, key).await?;

@@ -18,6 +18,7 @@ pub mod counters;
 pub mod customers;
 mod engine;
 mod error;
+pub mod feedback;
 pub mod fetch_requests;
 pub mod filter_components;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod articles;
 mod change;
 mod content;
 mod history;
+mod openings;
 mod rows;
 mod vouching;
 
@@ -11,6 +12,7 @@ pub use articles::{Article, add_article, article, article_heads, articles, inter
 pub use change::{merge_into, update};
 pub(super) use content::read_written;
 pub use history::{TicketChange, changes, note_change};
+pub use openings::{OpeningPage, TicketOpening, changes_of, openings};
 pub use rows::{
     NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket,
     link, touch,

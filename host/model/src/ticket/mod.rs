@@ -2,12 +2,14 @@
 
 mod difference;
 mod edit;
+mod field;
 mod search;
 mod undelivered;
 mod vocabulary;
 
 pub use difference::FieldDifference;
 pub use edit::TicketEdit;
+pub use field::TicketField;
 pub use search::{FollowUpSearch, FoundTicket, TicketMatch, VouchedBy};
 pub use vocabulary::{
     DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SenderType, StateType, cut_title, states,

@@ -34,7 +34,8 @@ const SCHEME: &str = "token";
 const LINK: &str = "Link";
 
 /// What operations are listed under, beside the kinds of configured things.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
+    ("classifiers", "What classifiers learn from: what people say to be right."),
     ("communications", "The communication log: what came in and went out, and what was done with it."),
     ("components", "What filters are made of: what ships with Postigo and what was uploaded."),
     ("jobs", "What takes long: asked for, followed, cancelled."),

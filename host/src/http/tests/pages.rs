@@ -54,6 +54,8 @@ impl Api {
             let customer = json!({ "login": name, "email": format!("{name}@example.com") });
             self.post(admin, "/customer-users", &customer).await.expect(201);
             self.post(admin, "/chain/replay", &json!({ "limit": 5 })).await.expect(202);
+            let said = json!({ "message_id": format!("{name}@x.test"), "question": "queue", "label": "Misc" });
+            self.post(admin, "/feedback", &said).await.expect(200);
             let filed = self.file(name).await;
             self.hold(&format!("{name} held")).await;
             let mail = json!({ "body": "Hello.", "to": ["jane@example.com"] });

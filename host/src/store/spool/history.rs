@@ -2,8 +2,9 @@
 
 use super::query::{SpoolMessage, results};
 use crate::store::StoreError;
-use crate::store::sql::Sql;
+use crate::store::sql::{Sql, pieces};
 use sqlx::{AnyConnection, Row};
+use std::collections::HashSet;
 
 /// Which messages of the history are wanted. Those that were dropped, that failed or are held for failures are left out.
 #[derive(Debug, Clone, Default)]
@@ -70,4 +71,24 @@ pub async fn count_past(connection: &mut AnyConnection, filter: &HistoryFilter) 
     let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT 1");
     conditions(&mut sql, filter);
     Ok(sql.push(" LIMIT ").bind(filter.limit).push(") AS found").one(connection).await?.try_get(0)?)
+}
+
+/// The messages that were ignored, received at or after this time (milliseconds since the epoch), the latest first.
+pub async fn ignored(connection: &mut AnyConnection, since: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    // The first condition is an index's, in its words.
+    let mut sql = Sql::new("SELECT id FROM spool WHERE status IN ('held', 'failed', 'ignored') AND status = 'ignored'");
+    sql.push(" AND received_at >= ").bind(since).push(" ORDER BY id DESC LIMIT ").bind(limit);
+    sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Of these messages those of whose result the beginning alone is kept.
+pub async fn shortened(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashSet<i64>, StoreError> {
+    let mut shortened = HashSet::new();
+    for piece in pieces(ids) {
+        let mut sql = Sql::new("SELECT id FROM spool WHERE in_short <> 0 AND id IN ");
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            shortened.insert(row.try_get(0)?);
+        }
+    }
+    Ok(shortened)
 }
