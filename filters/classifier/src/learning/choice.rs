@@ -55,19 +55,16 @@ pub struct Trial {
 
 /// Chooses and fits.
 pub fn choose(known: &Known, weighing: &Weighing, seed: u64) -> Chosen {
-    let few = known.mails < FEW_A_LABEL * known.labels;
-    let passes = if few { 8 } else { 6 };
-    let (learnt, aside) = kept_aside(known, seed);
+    let passes = if known.mails < FEW_A_LABEL * known.labels { 8 } else { 6 };
     let fit = |targets: &[Target], settings| Fitted::fit(known.labels, weighing, targets, settings, seed);
+    let (learnt, aside) = kept_aside(known, seed);
     let Some(aside) = aside else {
         let settings = Settings { passes, left_out: LEFT_OUT[2] };
-        let fitted = fit(&known.fit, settings);
-        let adjustment = vec![0.0; known.labels];
+        let (fitted, adjustment) = (fit(&known.fit, settings), vec![0.0; known.labels]);
         return Chosen { fitted, adjustment, confidence: Confidence::default(), settings, trial: None };
     };
 
-    let mut best: Option<(f64, Fitted, Settings, Vec<HeldOut>)> = None;
-    for left_out in LEFT_OUT {
+    let attempt = |left_out| {
         let settings = Settings { passes, left_out };
         let fitted = fit(&learnt, settings);
         let said = |target: &Target| HeldOut {
@@ -76,16 +73,17 @@ pub fn choose(known: &Known, weighing: &Weighing, seed: u64) -> Chosen {
             weight: target.weight,
         };
         let mails: Vec<HeldOut> = aside.iter().map(said).collect();
-        let found = loss(&mails, temperature(&mails, &[]), &[]);
-        if best.as_ref().is_none_or(|(least, ..)| found < *least) {
-            best = Some((found, fitted, settings, mails));
+        let loss = loss(&mails, temperature(&mails, &[]), &[]);
+        Attempt { loss, fitted, settings, mails }
+    };
+    let mut best = attempt(LEFT_OUT[0]);
+    for left_out in &LEFT_OUT[1..] {
+        let other = attempt(*left_out);
+        if other.loss < best.loss {
+            best = other;
         }
     }
-    let Some((_, mut fitted, settings, mut mails)) = best else {
-        let settings = Settings { passes, left_out: LEFT_OUT[0] };
-        let (fitted, adjustment) = (fit(&known.fit, settings), vec![0.0; known.labels]);
-        return Chosen { fitted, adjustment, confidence: Confidence::default(), settings, trial: None };
-    };
+    let Attempt { mut fitted, settings, mut mails, .. } = best;
     let (evened, adjustment, degrees) = evening(known, &mails);
     let trial = Trial { mails: mails.len(), accuracy: accuracy(&mails, &adjustment), evened };
     let outside = known.outside.iter();
@@ -95,6 +93,14 @@ pub fn choose(known: &Known, weighing: &Weighing, seed: u64) -> Chosen {
         fitted = fit(&known.fit, settings);
     }
     Chosen { fitted, adjustment, confidence, settings, trial: Some(trial) }
+}
+
+/// A model by one of the settings, and what it says of the examples that were kept aside.
+struct Attempt {
+    loss: f64,
+    fitted: Fitted,
+    settings: Settings,
+    mails: Vec<HeldOut>,
 }
 
 /// How much of the labels' frequencies is taken off their logits, what that adds to each, and the temperature.

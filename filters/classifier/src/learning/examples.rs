@@ -50,7 +50,7 @@ pub fn row_bits<'e>(mails: impl Iterator<Item = &'e [Packed]>, fewest: u32, most
 }
 
 /// The weighing that follows from the mails that are learnt from.
-pub fn weighing<'e>(mails: impl ExactSizeIterator<Item = &'e [Packed]>, bits: u32) -> Option<Weighing> {
+pub fn weighing<'e>(mails: impl ExactSizeIterator<Item = &'e [Packed]>, bits: u32) -> Weighing {
     let number = mails.len();
     Weighing::by_frequency(bits, number, &frequency(mails, bits))
 }

@@ -145,6 +145,17 @@ fn what_cannot_be_learnt_is_a_sentence() {
 }
 
 #[test]
+fn a_model_of_many_labels_fits_and_one_of_too_long_names_is_a_sentence() {
+    let finished = |name: &str| {
+        let label = |number: usize| LabelToLearn { name: format!("{number} {name}"), ..LabelToLearn::default() };
+        let question = QuestionToLearn { name: "queue".to_owned(), labels: (0..3_900).map(label).collect() };
+        Trainer::begin(vec![question], 1).unwrap().finish()
+    };
+    assert!(finished("").unwrap().bytes.len() <= 8 << 20);
+    assert!(matches!(finished(&"_".repeat(900)), Err(TrainingError::TooLarge(bytes)) if bytes > 8 << 20));
+}
+
+#[test]
 fn empty_mails_and_a_single_label_make_a_model_as_well() {
     let single = QuestionToLearn { name: "queue".to_owned(), labels: vec![LabelToLearn::default()] };
     let mut trainer = Trainer::begin(vec![single], 1).unwrap();

@@ -4,11 +4,13 @@ use super::choice::{Chosen, Known, choose};
 use super::documents::documents;
 use super::examples::{Example, Purpose, row_bits, weighing};
 use super::fit::Target;
-use crate::model::{Ground, KnownLabel, KnownQuestion, Packed, ROW_BITS, Table, Weighing, encoded_size, write};
+use crate::model::{Ground, KnownLabel, KnownQuestion, Packed, ROW_BITS, Table, encoded_size, write};
 use crate::reading::{Excerpt, Features};
 
-/// A model has at most about so many bytes.
+/// A model has at most so many bytes.
 const MODEL_BYTES: usize = 8 << 20;
+/// Of which names are reckoned with so many.
+const NAME_BYTES: usize = 128 << 10;
 /// Each block of a model has at least two to the power of so many rows, unless there are so many labels that they would not fit.
 const FEWEST_ROW_BITS: u32 = 14;
 /// With fewer rows (again as a power of two) nothing is told apart any more.
@@ -86,6 +88,9 @@ pub enum TrainingError {
     /// An example counts for nothing, or for more than all others.
     #[error("An example has the weight {0}: a weight is above 0 and at most 100.")]
     Weight(f32),
+    /// The labels' names are so long that the model does not fit.
+    #[error("The model came out with {0} bytes, which is more than 8 MiB: give labels shorter names, or name fewer.")]
+    TooLarge(usize),
     /// There are more examples than fit into memory.
     #[error("{0} examples are as many as fit into memory: train on the newest ones.")]
     TooManyExamples(usize),
@@ -111,11 +116,13 @@ impl Trainer {
         if sizes.is_empty() || sizes.contains(&0) {
             return Err(TrainingError::NoQuestion);
         }
-        let fits = |bits: &u32| encoded_size(*bits, &sizes) <= MODEL_BYTES;
+        let fits = |bits: &u32| encoded_size(*bits, &sizes) <= MODEL_BYTES - NAME_BYTES;
         let labels = sizes.iter().sum();
         let most_row_bits = (LEAST_ROW_BITS..=ROW_BITS).rev().find(fits);
-        let most_row_bits = most_row_bits
-            .ok_or(TrainingError::TooManyLabels { labels, most: (MODEL_BYTES >> (LEAST_ROW_BITS + 1)) - 64 })?;
+        let most_row_bits = most_row_bits.ok_or(TrainingError::TooManyLabels {
+            labels,
+            most: ((MODEL_BYTES - NAME_BYTES) >> (LEAST_ROW_BITS + 1)) - 64,
+        })?;
         Ok(Self { questions, seed, most_row_bits, examples: Vec::new(), features: 0 })
     }
 
@@ -159,19 +166,22 @@ impl Trainer {
         let mut mails: Vec<&[Packed]> = fit.map(|example| &example.packed[..]).collect();
         mails.extend(documents.iter().flatten().flatten().map(|packed| &packed[..]));
         let bits = row_bits(mails.iter().copied(), FEWEST_ROW_BITS, self.most_row_bits);
-        let weighing = weighing(mails.iter().copied(), bits).ok_or(TrainingError::NoQuestion)?;
+        let weighing = weighing(mails.iter().copied(), bits);
 
         let mut summary = Vec::new();
         let mut known = Vec::new();
         for (number, (question, documents)) in self.questions.iter().zip(&documents).enumerate() {
             let learnt = self.of_question(number, documents);
             let chosen = choose(&learnt, &weighing, self.seed);
-            let question = known_question(question, documents, &learnt, &chosen, &weighing)?;
+            let question = known_question(question, documents, &learnt, &chosen);
             summarise(&mut summary, &question, &learnt, &chosen);
             known.push(question);
         }
         let bytes = write(&weighing, &known);
         summary.push(format!("The model has {} bytes.", bytes.len()));
+        if bytes.len() > MODEL_BYTES {
+            return Err(TrainingError::TooLarge(bytes.len()));
+        }
         Ok(TrainedModel { bytes, summary })
     }
 
@@ -201,8 +211,7 @@ fn known_question(
     documents: &[Vec<Box<[Packed]>>],
     learnt: &Known,
     chosen: &Chosen,
-    weighing: &Weighing,
-) -> Result<KnownQuestion, TrainingError> {
+) -> KnownQuestion {
     let mut examples = vec![0_u32; question.labels.len()];
     for target in learnt.fit.iter().take(learnt.mails) {
         examples[target.label] += 1;
@@ -217,15 +226,13 @@ fn known_question(
         },
     };
     let added = chosen.adjustment.iter().copied().chain(std::iter::repeat(0.0));
-    Ok(KnownQuestion {
+    KnownQuestion {
         name: question.name.clone(),
         labels: question.labels.iter().zip(examples).zip(documents).map(label).collect(),
         confidence: chosen.confidence,
         bias: chosen.fitted.bias().into_iter().zip(added).map(|(bias, added)| bias + added).collect(),
-        table: Table::rounded(chosen.fitted.width(), chosen.fitted.rows())
-            .filter(|table| table.steps().len() == weighing.rarity().len())
-            .ok_or(TrainingError::NoQuestion)?,
-    })
+        table: Table::rounded(chosen.fitted.width(), chosen.fitted.rows()),
+    }
 }
 
 /// Says in a few lines what was learnt of a question.

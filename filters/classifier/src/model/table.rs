@@ -41,8 +41,9 @@ impl Table {
         fits.then(|| Self { width, steps, weights, scales: scales() })
     }
 
-    /// Rounds weights, row by row, each row by the smallest scale that holds its largest weight.
-    pub fn rounded<'w>(width: usize, rows: impl Iterator<Item = &'w [f32]>) -> Option<Self> {
+    /// Rounds weights, row by row, each row by the smallest scale that holds its largest weight. Rows are filled up to
+    /// `width` weights.
+    pub fn rounded<'w>(width: usize, rows: impl Iterator<Item = &'w [f32]>) -> Self {
         let scales = scales();
         let (mut steps, mut weights) = (Vec::new(), Vec::new());
         for row in rows {
@@ -51,8 +52,9 @@ impl Table {
             steps.push(step as u8);
             let factor = if step > 0 { 1.0 / scales[step] } else { 0.0 };
             weights.extend(row.iter().map(|weight| (weight * factor).round().clamp(-127.0, 127.0) as i8));
+            weights.resize(steps.len() * width, 0);
         }
-        Self::new(width, steps, weights)
+        Self { width, steps, weights, scales }
     }
 
     /// The scale step of each row.
@@ -106,7 +108,7 @@ mod tests {
     fn weights_are_kept_to_a_hundredth_of_the_largest_of_their_row() {
         let rows =
             [vec![0.5_f32, -0.25, 0.001, 0.0], vec![0.0; 4], vec![1e-4, -3e-5, 0.0, 0.0], vec![80.0, 1.0, 0.0, 0.0]];
-        let table = Table::rounded(4, rows.iter().map(Vec::as_slice)).unwrap();
+        let table = Table::rounded(4, rows.iter().map(Vec::as_slice));
         for (row, weights) in rows.iter().enumerate() {
             let mut logits = vec![0.0; 4];
             let known = table.add(&[Weighted { row, value: 1.0 }], &mut logits);
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_there_says_nothing() {
-        let table = Table::rounded(4, [[1.0_f32; 4].as_slice()].into_iter()).unwrap();
+        let table = Table::rounded(4, [[1.0_f32; 4].as_slice()].into_iter());
         assert!(!table.add(&[Weighted { row: 7, value: 1.0 }], &mut vec![0.0; 4]));
     }
 }

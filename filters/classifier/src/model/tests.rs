@@ -199,7 +199,7 @@ fn what_was_written_is_read_as_it_was() {
 
 /// A model small enough to be damaged everywhere.
 fn small() -> Vec<u8> {
-    let weighing = Weighing::by_frequency(3, 5, &[2; 16]).unwrap();
+    let weighing = Weighing::by_frequency(3, 5, &[2; 16]);
     let rows = vec![[0.5_f32, -0.25, 0.1, 0.0]; 16];
     let label = |name: &str| KnownLabel { name: name.to_owned(), examples: 5, ground: Ground::Examples };
     let question = KnownQuestion {
@@ -207,7 +207,7 @@ fn small() -> Vec<u8> {
         labels: vec![label("one"), label("two"), label("three")],
         confidence: Confidence::default(),
         bias: vec![0.1, 0.2, 0.3],
-        table: Table::rounded(4, rows.iter().map(<[f32; 4]>::as_slice)).unwrap(),
+        table: Table::rounded(4, rows.iter().map(<[f32; 4]>::as_slice)),
     };
     write(&weighing, &[question])
 }

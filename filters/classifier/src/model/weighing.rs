@@ -58,13 +58,16 @@ impl Weighing {
         (bits <= ROW_BITS && rarity.len() == 2 << bits).then_some(Self { bits, rarity })
     }
 
-    /// By the number of mails, of `mails`, in which each row is met.
-    pub fn by_frequency(bits: u32, mails: usize, frequency: &[u32]) -> Option<Self> {
+    /// By the number of mails, of `mails`, in which each row is met; there are twice two to the power of `bits` rows, and
+    /// those of which nothing is said are met in none.
+    pub fn by_frequency(bits: u32, mails: usize, frequency: &[u32]) -> Self {
         let rarity = |found: &u32| {
             let inverse = 1.0 + crate::functions::ln((1.0 + mails as f64) / (1.0 + f64::from(*found)));
             (inverse * RARITY_STEPS).round().clamp(1.0, 255.0) as u8
         };
-        Self::new(bits, frequency.iter().map(rarity).collect())
+        let bits = bits.min(ROW_BITS);
+        let rows = frequency.iter().chain(std::iter::repeat(&0)).take(2 << bits);
+        Self { bits, rarity: rows.map(rarity).collect() }
     }
 
     /// Two to the power of this is the number of rows of each block.
@@ -141,7 +144,7 @@ mod tests {
     use crate::reading::Excerpt;
 
     fn weigh(bits: u32, text: &str) -> Vec<Weighted> {
-        let weighing = Weighing::by_frequency(bits, 0, &vec![0; 2 << bits]).unwrap();
+        let weighing = Weighing::by_frequency(bits, 0, &[]);
         weighing.weigh(&Packed::all_of(&Features::of(&Excerpt { subject: "", text }.words())))
     }
 
