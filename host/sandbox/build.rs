@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The shipped components, each built by `make guests` as `target/guests/NAME.wasm`.
-const SHIPPED: [&str; 3] = ["auto-reply-guard", "match", "ticket-number"];
+const SHIPPED: [&str; 4] = ["auto-reply-guard", "classifier", "match", "ticket-number"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../..");

@@ -251,7 +251,7 @@ fn components_are_uploaded_once_and_refused_with_the_reason() {
     let (status, said) = failure(&gate, &["filter", "upload", &file(&gate, "no.wasm", "not wasm")]);
     assert!(status == 1 && said.contains("no.wasm is not taken"), "{said}");
     let listed = gate.json(&["filter", "components"]);
-    assert_eq!(names(&listed), ["auto-reply-guard", "match", "ticket-number"]);
+    assert_eq!(names(&listed), ["auto-reply-guard", "classifier", "match", "ticket-number"]);
     assert!(listed.iter().all(|component| component["shipped"] == json!(true)));
 }
 
