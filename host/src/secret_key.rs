@@ -91,6 +91,17 @@ impl SecretKey {
         self.open_with(place, place.as_bytes(), sealed)
     }
 
+    /// Seals bytes for `place`: opened for any other, they fail.
+    pub fn seal_bytes(&self, place: &str, clear: &[u8]) -> Result<Vec<u8>, SecretError> {
+        self.encrypt(place, place.as_bytes(), clear)
+    }
+
+    /// Opens what [`SecretKey::seal_bytes`] gave for the same place.
+    pub fn open_bytes(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, SecretError> {
+        self.need();
+        self.decrypt(place, place.as_bytes(), sealed)
+    }
+
     /// Seals a secret for `place` and for where it goes: with another destination beside it, it does not open.
     pub fn seal_for(&self, place: &str, destination: &str, clear: &str) -> Result<String, SecretError> {
         Ok(format!("{BOUND}{}", self.seal_with(place, &both(place, destination), clear)?))
@@ -108,25 +119,31 @@ impl SecretKey {
     }
 
     fn seal_with(&self, place: &str, aad: &[u8], clear: &str) -> Result<String, SecretError> {
+        Ok(STANDARD.encode(self.encrypt(place, aad, clear.as_bytes())?))
+    }
+
+    fn encrypt(&self, place: &str, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>, SecretError> {
         let cipher = self.cipher()?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce)
             .map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
         let sealed = cipher
-            .encrypt(XNonce::from_slice(&nonce), Payload { msg: clear.as_bytes(), aad })
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: clear, aad })
             .map_err(|_| self.does_not_open(place))?;
-        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+        Ok([&nonce[..], &sealed].concat())
     }
 
     fn open_with(&self, place: &str, aad: &[u8], sealed: &str) -> Result<String, SecretError> {
         self.need();
-        let cipher = self.cipher()?;
         let bytes = STANDARD.decode(sealed).map_err(|_| self.does_not_open(place))?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| self.does_not_open(place))?;
-        let clear = cipher
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad })
-            .map_err(|_| self.does_not_open(place))?;
-        String::from_utf8(clear).map_err(|_| self.does_not_open(place))
+        String::from_utf8(self.decrypt(place, aad, &bytes)?).map_err(|_| self.does_not_open(place))
+    }
+
+    fn decrypt(&self, place: &str, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SecretError> {
+        let cipher = self.cipher()?;
+        let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or_else(|| self.does_not_open(place))?;
+        let opened = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad });
+        opened.map_err(|_| self.does_not_open(place))
     }
 
     fn cipher(&self) -> Result<&XChaCha20Poly1305, SecretError> {

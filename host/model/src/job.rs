@@ -128,6 +128,42 @@ impl ReplayOrder {
     pub const KIND: &str = "replay";
 }
 
+/// What a classifier is to learn, and of what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingOrder {
+    /// The filter that learns.
+    pub filter: String,
+    /// The questions: name, and the header that an answer sets.
+    pub questions: Vec<(String, String)>,
+    /// Only from tickets made at or after, RFC 3339.
+    pub since: Option<String>,
+    /// From so many examples at most.
+    pub limit: usize,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Whether what is learnt is put in force, where the filter has a model already.
+    pub put_in_force: bool,
+}
+
+impl Default for TrainingOrder {
+    fn default() -> Self {
+        Self {
+            filter: String::new(),
+            questions: vec![("queue".to_owned(), "X-OTOBO-Queue".to_owned())],
+            since: None,
+            limit: 20_000,
+            seed: 1,
+            put_in_force: false,
+        }
+    }
+}
+
+impl TrainingOrder {
+    /// The kind's name.
+    pub const KIND: &str = "classifier-training";
+}
+
 /// Which communications an export has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

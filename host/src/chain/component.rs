@@ -1,7 +1,7 @@
 //! A component as filters use it, and where it is found.
 
 use postigo_model::configured::Filter;
-use postigo_sandbox::ComponentDescription;
+use postigo_sandbox::{Asset, ComponentDescription};
 use std::sync::Arc;
 
 /// A component as filters use it.
@@ -19,6 +19,11 @@ pub struct FilterComponent {
 pub trait Components: Sync {
     /// The one that a filter was settled on.
     fn find(&self, filter: &Filter) -> Option<FilterComponent>;
+
+    /// What a filter reads besides its settings while it is configured: its model in force.
+    fn assets(&self, _filter: &Filter) -> Vec<Asset> {
+        Vec::new()
+    }
 
     /// Why that one is not found although it is stored, a clause: its row cannot be read.
     fn unreadable(&self, _filter: &Filter) -> Option<&str> {

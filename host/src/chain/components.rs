@@ -2,17 +2,21 @@
 
 use super::component::{Components, FilterComponent};
 use super::sandbox::LazySandbox;
-use crate::store::{Store, StoreError, components};
-use postigo_model::configured::Filter;
+use crate::secret_key::SecretKey;
+use crate::store::{Store, StoreError, components, models};
+use postigo_model::configured::{Configuration, Filter};
 use postigo_model::hexadecimal::hexadecimal;
-use postigo_sandbox::{Asker, ComponentDescription, shipped};
+use postigo_sandbox::{Asker, Asset, ComponentDescription, shipped};
 use postigo_supervision::{WorkKind, blocking};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The components that some filters need, in memory.
+/// What components call the model of a filter.
+const MODEL: &str = "model";
+
+/// The components that some filters need, in memory, and the models that these answer by.
 #[derive(Debug, Default)]
 pub struct NeededComponents {
     /// By name.
@@ -21,6 +25,8 @@ pub struct NeededComponents {
     uploaded: HashMap<String, FilterComponent>,
     /// By digest: why what is stored of it cannot be read.
     unreadable: HashMap<String, String>,
+    /// The models in force, by filter.
+    models: HashMap<String, Asset>,
 }
 
 impl Components for NeededComponents {
@@ -29,6 +35,10 @@ impl Components for NeededComponents {
             Some(digest) => self.uploaded.get(digest).cloned(),
             None => self.shipped.get(&filter.component).cloned(),
         }
+    }
+
+    fn assets(&self, filter: &Filter) -> Vec<Asset> {
+        self.models.get(&filter.name).cloned().into_iter().collect()
     }
 
     fn unreadable(&self, filter: &Filter) -> Option<&str> {
@@ -41,6 +51,32 @@ impl NeededComponents {
     pub fn by_digest(&self) -> HashMap<String, Arc<[u8]>> {
         let components = self.shipped.values().chain(self.uploaded.values());
         components.map(|known| (known.description.digest.clone(), Arc::clone(&known.bytes))).collect()
+    }
+
+    /// The same with the models that are in force. One that does not open is not there: its filter answers as one without a
+    /// model, and the log says so.
+    pub async fn with_models(
+        mut self,
+        configuration: &Configuration,
+        store: &Store,
+        key: &SecretKey,
+    ) -> Result<Self, StoreError> {
+        for (filter, model) in &configuration.models {
+            if !configuration.filters.get(filter).is_some_and(|filter| filter.valid.is_valid()) {
+                continue;
+            }
+            let sealed = models::sealed(&mut *store.read().await?, filter, model.number).await?;
+            // Deleted meanwhile: then there is another version of the configuration.
+            let Some(sealed) = sealed else { continue };
+            match key.open_bytes(&models::place(filter, &model.digest), &sealed) {
+                Ok(bytes) => {
+                    let asset = Asset::new(MODEL, model.format.as_str(), bytes);
+                    self.models.insert(filter.clone(), asset);
+                }
+                Err(error) => tracing::error!(filter, model = model.number, %error, "a model cannot be used"),
+            }
+        }
+        Ok(self)
     }
 
     /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else

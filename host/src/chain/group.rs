@@ -9,7 +9,7 @@ use super::planned_filter::{BrokenFilter, PlannedGroup};
 use postigo_model::configured::Filter;
 use postigo_model::guest::Grant;
 use postigo_model::guest::{FailureKind, GuestLimits};
-use postigo_sandbox::{CallFailure, GroupMember, GroupSpec, PrepareError, SettingsMistake};
+use postigo_sandbox::{Asset, CallFailure, GroupMember, GroupSpec, PrepareError, SettingsMistake};
 use postigo_supervision::{WorkKind, caught_here};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,9 +46,9 @@ pub struct PreparedGroup {
     pub outcome: Result<PlannedGroup, BrokenFilter>,
 }
 
-/// Adds a filter to the group it belongs to.
-pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterComponent) {
-    let member = GroupMember::new(filter.name.as_str(), filter.settings.clone());
+/// Adds a filter, with what it reads besides its settings, to the group it belongs to.
+pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterComponent, assets: Vec<Asset>) {
+    let member = GroupMember { assets, ..GroupMember::new(filter.name.as_str(), filter.settings.clone()) };
     let grants = grants(filter, component);
     let digest = &component.description.digest;
     let same = |group: &&mut GroupDemand| {

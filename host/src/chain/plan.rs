@@ -126,7 +126,7 @@ impl ChainPlan {
         for filter in valid {
             let planned = match components.find(filter) {
                 Some(component) => {
-                    group::join(&mut wanted, filter, &component);
+                    group::join(&mut wanted, filter, &component, components.assets(filter));
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared
                         .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));

@@ -2,6 +2,8 @@
 
 mod examples;
 mod feedback;
+mod models;
+mod question;
 
 use super::{CommandError, Context};
 
@@ -13,6 +15,12 @@ pub enum Command {
     /// What was said to be the right label of a mail
     #[command(subcommand)]
     Feedback(feedback::Command),
+    /// Have a filter learn from the desk's tickets
+    Train(models::Train),
+    /// List what a filter has learnt, or show one of its models
+    Models(models::Models),
+    /// Put one of a filter's models in force, be it an earlier one
+    Use(models::Use),
 }
 
 impl Command {
@@ -20,6 +28,9 @@ impl Command {
         match self {
             Self::Examples(examples) => examples.run(context).await,
             Self::Feedback(command) => command.run(context).await,
+            Self::Train(train) => train.run(context).await,
+            Self::Models(models) => models.run(context).await,
+            Self::Use(used) => used.run(context).await,
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 struct JobQuery {
     /// With this status.
     status: Option<JobStatus>,
-    /// Of this kind: `replay`, `log-export`.
+    /// Of this kind: `replay`, `log-export`, `classifier-training`.
     kind: Option<String>,
     /// Rows of the page, 1 to 500; 50 if left out.
     limit: Option<u32>,
@@ -213,7 +213,7 @@ fn body(file: tokio::fs::File) -> Body {
 }
 
 /// Says where the job is that was asked for.
-async fn accepted(state: &ApiState, id: i64) -> Result<Response, Problem> {
+pub(super) async fn accepted(state: &ApiState, id: i64) -> Result<Response, Problem> {
     let job = jobs::show(&state.store, id).await?;
     let location = format!("{}/jobs/{id}", super::BASE);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(job)).into_response())

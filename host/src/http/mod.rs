@@ -25,6 +25,7 @@ mod idempotent;
 mod jobs;
 mod kinds;
 mod messages;
+mod models;
 mod openapi;
 mod outbound;
 mod paced;
@@ -134,6 +135,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(filters::routes())
         .merge(jobs::routes())
         .merge(messages::routes())
+        .merge(models::routes())
         .merge(outbound::routes())
         .merge(settings::routes())
         .merge(versions::routes())

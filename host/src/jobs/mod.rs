@@ -9,6 +9,7 @@ mod kind;
 mod log_export;
 mod replay;
 mod run;
+mod training;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use run::{NOTED, Pace, RunEnd, RunJob, Runner};
 
 use log_export::LogExport;
 use replay::Replay;
+use training::Training;
 
 /// Refuses a name that no kind has: a sentence.
 pub fn check_kind(name: &str) -> Result<(), String> {
@@ -29,4 +31,4 @@ pub fn check_kind(name: &str) -> Result<(), String> {
 }
 
 /// The kinds that there are.
-pub static KINDS: [&dyn JobKind; 2] = [&Replay, &LogExport];
+pub static KINDS: [&dyn JobKind; 3] = [&Replay, &LogExport, &Training];

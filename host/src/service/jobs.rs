@@ -5,6 +5,7 @@ mod document;
 pub use document::JobDocument;
 
 use super::configured::Editor;
+use super::examples::{self, ExampleWish, MOST_EXAMPLES};
 use super::{ServiceError, ThingMistake, names};
 use crate::config::{review, widened};
 use crate::secret_key::SecretKey;
@@ -14,7 +15,7 @@ use crate::store::{Store, configuration, spool};
 use postigo_model::actor::Actor;
 use postigo_model::configured::form::{self, ConfiguredKind as _};
 use postigo_model::configured::{Configuration, Filter};
-use postigo_model::job::{JobStatus, LogExportOrder, ReplayOrder};
+use postigo_model::job::{JobStatus, LogExportOrder, ReplayOrder, TrainingOrder};
 use postigo_model::timestamp::{now, parse, rfc3339};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -120,6 +121,35 @@ pub async fn export_log(
     // It has an end: what comes in meanwhile is for the next one.
     order.until.get_or_insert_with(|| rfc3339(now()));
     ask(store, LogExportOrder::KIND, &order, actor).await
+}
+
+/// Asks for a training; gives the job's id.
+pub async fn train(
+    store: &Store,
+    key: &SecretKey,
+    mut order: TrainingOrder,
+    actor: &Actor,
+) -> Result<i64, ServiceError> {
+    let mut mistakes = span_mistakes(&mut order.since, &mut None);
+    if !(1..=MOST_EXAMPLES).contains(&order.limit) {
+        mistakes.push(mistake("/limit", format!("must be 1 to {MOST_EXAMPLES}, not {}.", order.limit)));
+    }
+    let configuration = configuration::load(store, key).await?;
+    if !configuration.filters.contains_key(&order.filter) {
+        return Err(ServiceError::Missing { what: "filter".to_owned(), name: order.filter });
+    }
+    if order.questions.is_empty() {
+        mistakes.push(mistake("/questions", "there is no question."));
+    }
+    let wish = ExampleWish { questions: order.questions.clone(), ..ExampleWish::default() };
+    match examples::order(store, &configuration, wish).await {
+        Err(ServiceError::Mistakes(found)) => mistakes.extend(found),
+        order => drop(order?),
+    }
+    if !mistakes.is_empty() {
+        return Err(ServiceError::Mistakes(mistakes));
+    }
+    ask(store, TrainingOrder::KIND, &order, actor).await
 }
 
 /// Whether a job has made a file on the host of this id. The refusal says where it is, or why there is none.

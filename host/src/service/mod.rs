@@ -17,6 +17,7 @@ pub mod filters;
 pub mod in_force;
 pub mod jobs;
 pub mod messages;
+pub mod models;
 mod names;
 pub mod outgoing;
 pub mod probing;

@@ -5,7 +5,7 @@ mod saving;
 pub use saving::{delete_customer, save};
 
 use super::configured_versions::SETTINGS;
-use super::{Engine, Store, StoreError, counters};
+use super::{Engine, Store, StoreError, counters, models_in_force};
 use crate::secret_key::{SecretError, SecretKey};
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind, in_clear, read, read_fields};
 use postigo_model::configured::{
@@ -66,13 +66,16 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
 /// The whole configuration, at one version, without the secrets that the key does not open; and these. To set them
 /// again is the way on when a key is lost.
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
+    let mut connection = store.read().await?;
     // One statement sees one state of the database, so that version and rows belong together.
     let rows = sqlx::query(
         "SELECT kind, body, secrets, digest, name, (SELECT version FROM config_version WHERE id = 1), (SELECT stamp FROM config_version WHERE id = 1) FROM configured",
     )
-    .fetch_all(&mut *store.read().await?)
+    .fetch_all(&mut *connection)
     .await?;
-    let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
+    // After the version: who puts another model in force counts one, so that who has a later model here reads anew.
+    let models = models_in_force::all(&mut connection).await?;
+    let (mut configuration, mut lost) = (Configuration { models, ..Configuration::default() }, Vec::new());
     for row in rows {
         configuration.version = read_version(&row, 5)?;
         let stored = ConfiguredRow::read(&row, [0, 4, 1, 2], Some(3))?;
@@ -122,7 +125,7 @@ pub(super) async fn lock(connection: &mut AnyConnection) -> Result<(), StoreErro
 }
 
 /// Number of the version of the configuration, as this transaction sees it.
-async fn number(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+pub(super) async fn number(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     Ok(sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(connection).await?.try_get(0)?)
 }
 

@@ -61,6 +61,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (35, "small", include_str!("migrations/0035_small.sql")),
     (36, "ticket changes", include_str!("migrations/0036_ticket_changes.sql")),
     (37, "feedback", include_str!("migrations/0037_feedback.sql")),
+    (38, "models", include_str!("migrations/0038_models.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -30,6 +30,8 @@ mod indexed;
 pub mod jobs;
 pub mod leases;
 pub mod mailboxes;
+pub mod models;
+mod models_in_force;
 pub mod oauth2;
 pub mod objects;
 mod opening;

@@ -23,7 +23,7 @@ pub use ending::{
     FORGOTTEN_AT_ONCE, HeldAfterFailures, MessageEnding, MessageFailure, after_unclean_end, end, end_all, failed,
     forget_raw, put_off, release, remove, set_aside, set_result, shorten_results, unclaim,
 };
-pub use history::{HistoryFilter, PastMessage, count_past, ignored, past, shortened};
+pub use history::{HistoryFilter, PastMessage, count_past, ignored, past, shortened, with_bytes};
 pub(super) use query::read_written;
 pub use query::{
     MessageFilter, SpoolMessage, beginning_place, depths, latest, list, names_objects, raw_piece, raw_places, results,

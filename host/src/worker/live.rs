@@ -171,6 +171,11 @@ impl Live {
         &self.store
     }
 
+    /// The key that opens what is sealed in it.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
     /// The sandbox that the plans are prepared in.
     pub fn sandbox(&self) -> &Arc<LazySandbox> {
         &self.sandbox
@@ -235,6 +240,7 @@ impl Live {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let version = configuration.version;
         let components = NeededComponents::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
+        let components = components.with_models(&configuration, &self.store, &self.key).await?;
         let unreadable = components::unreadable(&self.store).await?;
         let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
         let vocabulary = Vocabulary::new(&fields);

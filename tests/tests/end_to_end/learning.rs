@@ -1,7 +1,7 @@
 //! What classifiers learn from, as users have it: tickets with what people made of them, and what people say.
 
 use crate::rest::Rest;
-use postigo_tests::gate::{Gate, on_both};
+use postigo_tests::gate::{Gate, PATIENCE, binary, on_both, until};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -154,5 +154,69 @@ fn feedback_is_kept_once_by_agents_and_the_last_word_counts() {
         assert_eq!(admin.send("DELETE", &path, "application/json", "").status().as_u16(), 204);
         admin.json("DELETE", &path, &Value::Null, 404);
         assert_eq!(reader.get("/feedback")["items"], json!([]));
+    });
+}
+
+/// The classifier of the tests that counts words.
+fn keywords() -> String {
+    let path = binary().parent().unwrap().parent().unwrap().join("guests/keywords.wasm");
+    assert!(path.exists(), "{} is not there; run `make guests`", path.display());
+    path.display().to_string()
+}
+
+#[test]
+fn a_filter_learns_from_the_desks_tickets_and_one_command_goes_back_to_an_earlier_model() {
+    on_both(|gate| {
+        gate.configure(DESK);
+        file(gate, &["Billing invoice 1", "Support printer 1", "Billing invoice 2", "Support printer 2", "Junk 1"]);
+        gate.run(&["component", "upload", &keywords()]);
+        gate.run(&["component", "activate", "keywords"]);
+        gate.run(&["filter", "set", "70 Sort", "component=keywords"]);
+        let refused = gate.refused(&["classifier", "train", "No filter"]);
+        assert!(refused.contains("No filter"), "{refused}");
+        let refused = gate.refused(&["classifier", "train", "10 Rough"]);
+        assert!(refused.contains("cannot be trained"), "{refused}");
+
+        let train = |more: &[&str]| {
+            let job = gate.json(&[&["classifier", "train", "70 Sort"], more].concat())[0].clone();
+            assert_eq!(job["status"], "done", "{job:#}");
+            job["result"]["model"].clone()
+        };
+        let first = train(&[]);
+        assert_eq!([&first["number"], &first["in_force"]], [&json!(1), &json!(true)], "{first:#}");
+        assert_eq!(first["labels"]["queue"]["Billing"], json!({ "examples": 2, "given": 0 }), "{first:#}");
+        assert!(first["trained_by"].as_str().unwrap().starts_with("command line ("), "{first:#}");
+        assert_eq!(train(&[])["number"], 1, "the same tickets give the same model, which is not kept twice");
+
+        file(gate, &["Billing invoice 3", "Support printer 3"]);
+        let second = train(&[]);
+        assert_eq!([&second["number"], &second["in_force"]], [&json!(2), &json!(false)], "{second:#}");
+        let numbers = || {
+            let models = gate.json(&["classifier", "models", "70 Sort"]);
+            models.iter().map(|model| (model["number"].clone(), model["in_force"].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(), [(json!(2), json!(false)), (json!(1), json!(true))]);
+
+        // By a daemon and over REST; who did it is a version of the filter.
+        let daemon = gate.serve("warn");
+        let [admin, author] = ["admin", "author"].map(|role| Rest::new(gate, &daemon, role));
+        author.json("POST", "/filters/70%20Sort/models/2/use", &Value::Null, 403);
+        admin.json("POST", "/filters/70%20Sort/models/2/use", &Value::Null, 200);
+        assert_eq!(numbers(), [(json!(2), json!(true)), (json!(1), json!(false))]);
+        let versions = admin.get("/filters/70%20Sort/versions");
+        assert_eq!(versions["items"][0]["keys"], json!(["model"]), "{versions:#}");
+        assert!(versions["items"][0]["actor"].as_str().unwrap().starts_with("token "), "{versions:#}");
+        let job = admin.json("POST", "/filters/70%20Sort/train", &json!({ "use": true }), 202);
+        let id = job["id"].to_string();
+        until("the training ends", PATIENCE, || gate.json(&["job", "show", &id])[0]["status"] == "done");
+        drop(daemon);
+
+        // Back again; what is in force stays, and no configuration file has a model.
+        gate.run(&["classifier", "use", "70 Sort", "1"]);
+        let refused = gate.refused(&["classifier", "models", "70 Sort", "1", "--delete"]);
+        assert!(refused.contains("in force"), "{refused}");
+        gate.run(&["classifier", "models", "70 Sort", "2", "--delete"]);
+        assert_eq!(numbers(), [(json!(1), json!(true))]);
+        assert!(!gate.run(&["config", "export"]).contains("model"), "it is no part of a file");
     });
 }

@@ -5,6 +5,7 @@ mod database;
 mod filing;
 mod intake;
 mod log;
+mod models;
 mod outage;
 mod pages;
 mod sums;

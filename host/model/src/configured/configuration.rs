@@ -43,6 +43,19 @@ pub struct Configuration {
     pub transports: BTreeMap<String, Transport>,
     /// By name: in byte order, which is the order of the chain.
     pub filters: BTreeMap<String, Filter>,
+    /// By filter: the models in force.
+    pub models: BTreeMap<String, ModelReference>,
+}
+
+/// A model that a filter answers by, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelReference {
+    /// Counted for each filter from 1 on.
+    pub number: i64,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub digest: String,
+    /// Of its bytes, in the component's words.
+    pub format: String,
 }
 
 impl Validity {

@@ -1,8 +1,10 @@
 //! `classifier examples`: what there is to learn from, counted, or as labelled mails.
 
+use super::question;
 use crate::cli::command_error::of_options;
 use crate::cli::output::word;
 use crate::cli::{CommandError, Context, TextTable, moment};
+use crate::service::configured;
 use crate::service::examples::{
     self, ExampleCollection, ExampleReport, ExampleSet, ExampleSource, ExampleWish, LabelledMail, MOST_EXAMPLES,
     USUAL_EXAMPLES,
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub struct Examples {
     /// A question, and the header that an answer to it sets: what a ticket has in that field today is its label; may be
     /// given again
-    #[arg(long = "question", value_name = "NAME=HEADER", default_value = "queue=X-OTOBO-Queue", value_parser = question)]
+    #[arg(long = "question", value_name = "NAME=HEADER", default_value = "queue=X-OTOBO-Queue", value_parser = question::read)]
     questions: Vec<(String, String)>,
     /// Only of tickets made from this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`90d`)
     #[arg(long, value_name = "TIME")]
@@ -39,14 +41,6 @@ pub struct Examples {
     out: Option<PathBuf>,
 }
 
-fn question(text: &str) -> Result<(String, String), String> {
-    let (name, header) = text.split_once('=').ok_or("write NAME=HEADER, such as queue=X-OTOBO-Queue")?;
-    if name.trim().is_empty() {
-        return Err("the question has no name: write NAME=HEADER, such as queue=X-OTOBO-Queue".to_owned());
-    }
-    Ok((name.to_owned(), header.to_owned()))
-}
-
 fn most(text: &str) -> Result<usize, String> {
     let number = text.parse::<usize>().ok().filter(|number| (1..=MOST_EXAMPLES).contains(number));
     number.ok_or_else(|| format!("it must be 1 to {MOST_EXAMPLES}"))
@@ -61,7 +55,8 @@ impl Examples {
             most: self.limit,
             deciders: self.not_by,
         };
-        let order = examples::order(store, context.key(), wish).await;
+        let configuration = configured::load(store, context.key()).await?;
+        let order = examples::order(store, &configuration, wish).await;
         let order = order.map_err(|refused| of_options(refused, |key| key.replace('_', "-")))?;
         // Before the tickets are looked at: that takes long.
         let file = self.out.as_deref().map(new_file).transpose()?;
@@ -156,6 +151,9 @@ fn text(report: &serde_json::Value) -> String {
     let _ = writeln!(text, "{:>8}  mails belong to no label", count("outside"));
     if report["passed_over"].as_u64().is_some_and(|left| left > 0) {
         let _ = writeln!(text, "{:>8}  are left out, since there are enough of their labels", count("passed_over"));
+    }
+    if report["without_bytes"].as_u64().is_some_and(|count| count > 0) {
+        let _ = writeln!(text, "{:>8}  have first mails that are not kept any more", count("without_bytes"));
     }
     if report["labelled_without_lesson"].as_u64().is_some_and(|count| count > 0) {
         let _ = writeln!(

@@ -97,6 +97,8 @@ pub struct ExampleSet {
     pub without_lesson: BTreeMap<NoLesson, i64>,
     /// How many of the labelled mails that were given teach nothing: their labels lead nowhere, or are of other questions.
     pub labelled_without_lesson: usize,
+    /// How many tickets' first mails are not kept any more.
+    pub without_bytes: usize,
     /// How many were left out, since there are enough of their labels.
     pub passed_over: usize,
     /// Whether there are older tickets that were not looked at, since the bound was reached.
@@ -104,6 +106,7 @@ pub struct ExampleSet {
 }
 
 /// A ticket that may become an example.
+#[derive(Clone)]
 struct Candidate {
     source: ExampleSource,
     labels: Vec<Option<u32>>,
@@ -112,6 +115,7 @@ struct Candidate {
 }
 
 /// A collection under way.
+#[derive(Clone)]
 pub struct ExampleCollection {
     order: ExampleOrder,
     /// The next tickets are before this row id.
@@ -123,6 +127,7 @@ pub struct ExampleCollection {
     looked_at: i64,
     without_lesson: BTreeMap<NoLesson, i64>,
     labelled_without_lesson: usize,
+    without_bytes: usize,
     bound_reached: bool,
 }
 
@@ -139,6 +144,7 @@ impl ExampleCollection {
             looked_at: 0,
             without_lesson: BTreeMap::new(),
             labelled_without_lesson: 0,
+            without_bytes: 0,
             bound_reached: false,
         }
     }
@@ -169,6 +175,8 @@ impl ExampleCollection {
     /// Mails that were dropped belong to no label, but for those that a classifier had dropped.
     async fn ignored(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         let ids = spool::ignored(connection, self.order.since, self.most_outside() as i64).await?;
+        let kept = spool::with_bytes(connection, &ids).await?;
+        let ids: Vec<i64> = ids.into_iter().filter(|id| kept.contains(id)).collect();
         let shares = self.shares(connection, &ids, |field| field.eq_ignore_ascii_case(IGNORE)).await?;
         let may_be_ours = |id: &i64| !matches!(shares.get(id), Some(DecidedHeaders { any: false, is_known: true, .. }));
         let ignored = ids.into_iter().filter(|id| !may_be_ours(id)).map(ExampleSource::Stored);
@@ -183,6 +191,7 @@ impl ExampleCollection {
     async fn learn(&mut self, connection: &mut AnyConnection, openings: &[TicketOpening]) -> Result<(), StoreError> {
         let ids: Vec<i64> = openings.iter().map(|opening| opening.ticket.id).collect();
         let spooled: Vec<i64> = openings.iter().map(|opening| opening.spool_id).collect();
+        let kept = spool::with_bytes(connection, &spooled).await?;
         let mut changes = tickets::changes_of(connection, &ids).await?;
         let mails = openings.iter().map(|opening| opening.message_id.as_str());
         let given = feedback::of_mails(connection, mails).await?;
@@ -190,6 +199,10 @@ impl ExampleCollection {
         let nothing = BTreeMap::new();
         for opening in openings {
             let TicketOpening { ticket, spool_id, message_id } = opening;
+            if !kept.contains(spool_id) {
+                self.without_bytes += 1;
+                continue;
+            }
             let changes: Vec<PersonChange> = changes
                 .remove(&ticket.id)
                 .unwrap_or_default()
@@ -302,6 +315,7 @@ impl ExampleCollection {
             looked_at,
             without_lesson,
             labelled_without_lesson,
+            without_bytes,
             bound_reached,
             ..
         } = self;
@@ -346,6 +360,7 @@ impl ExampleCollection {
             looked_at,
             without_lesson,
             labelled_without_lesson,
+            without_bytes,
             passed_over,
             bound_reached,
         }

@@ -18,6 +18,8 @@ pub struct ExampleReport {
     pub without_lesson: Vec<ReasonDocument>,
     /// How many of the labelled mails that were given teach nothing: their labels lead nowhere, or are of other questions.
     pub labelled_without_lesson: usize,
+    /// How many tickets' first mails are not kept any more.
+    pub without_bytes: usize,
     /// How many were left out, since there are enough of their labels.
     pub passed_over: usize,
     /// Whether older tickets were not looked at, since there are too many.
@@ -74,6 +76,7 @@ impl From<&ExampleSet> for ExampleReport {
                 .map(|(why, count)| ReasonDocument { reason: why.told(), tickets: *count })
                 .collect(),
             labelled_without_lesson: set.labelled_without_lesson,
+            without_bytes: set.without_bytes,
             passed_over: set.passed_over,
             bound_reached: set.bound_reached,
         }

@@ -11,14 +11,13 @@ pub use document::{ExampleReport, LabelDocument, QuestionDocument, ReasonDocumen
 pub use judgement::{GIVEN_WEIGHT, NoLesson, TicketQuestion};
 pub use labelled::{LabelledMail, read as read_labelled};
 
-use super::{ServiceError, ThingMistake, configured};
-use crate::secret_key::SecretKey;
+use super::{ServiceError, ThingMistake};
 use crate::spool::Spool;
 use crate::store::{Store, StoreError, configuration};
 use bytes::Bytes;
 use postigo_mail::Message;
-use postigo_model::configured::Filter;
 use postigo_model::configured::form::ConfiguredKind as _;
+use postigo_model::configured::{Configuration, Filter};
 use postigo_model::text::beginning;
 use postigo_model::ticket::TicketField;
 use std::collections::BTreeMap;
@@ -46,8 +45,11 @@ pub struct ExampleWish {
 }
 
 /// What is to be collected, by the configuration as it is: which labels there are today.
-pub async fn order(store: &Store, key: &SecretKey, wish: ExampleWish) -> Result<ExampleOrder, ServiceError> {
-    let configuration = configured::load(store, key).await?;
+pub async fn order(
+    store: &Store,
+    configuration: &Configuration,
+    wish: ExampleWish,
+) -> Result<ExampleOrder, ServiceError> {
     let mut mistakes = Vec::new();
     let mut questions: Vec<TicketQuestion> = Vec::new();
     for (name, header) in wish.questions {
@@ -63,7 +65,7 @@ pub async fn order(store: &Store, key: &SecretKey, wish: ExampleWish) -> Result<
         {
             mistakes.push(mistake("question", format!("there is no dynamic field \"{field}\".")));
         }
-        let existing = field.values(&configuration).map(|values| values.into_iter().collect());
+        let existing = field.values(configuration).map(|values| values.into_iter().collect());
         questions.push(TicketQuestion { name, field, values: BTreeMap::new(), existing });
     }
     if questions.len() > MOST_QUESTIONS {
@@ -86,7 +88,7 @@ pub async fn order(store: &Store, key: &SecretKey, wish: ExampleWish) -> Result<
         since: wish.since.unwrap_or_default(),
         most: wish.most.clamp(1, MOST_EXAMPLES),
         deciders,
-        default_queue: configuration.settings.default_queue,
+        default_queue: configuration.settings.default_queue.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use super::{lock, number, read_version, secret_place, stamp, touch};
 use crate::secret_key::SecretKey;
 use crate::store::configured_versions::{self, Change, ChangeAct, SETTINGS, ThingChange};
 use crate::store::filter_components::{self, FilterMakeup, Move};
-use crate::store::{Store, StoreError, customers};
+use crate::store::{Store, StoreError, customers, models_in_force};
 use futures_util::future::BoxFuture;
 use postigo_model::actor::Actor;
 use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind, write};
@@ -245,6 +245,7 @@ fn carry_out<'c>(
                 .await?;
             if *kind == Filter::KIND {
                 filter_components::forget(connection, name).await?;
+                models_in_force::forget(connection, name).await?;
             }
         }
         for PutRow { kind, name, body, secrets, digest } in &change.put {

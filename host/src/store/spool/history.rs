@@ -92,3 +92,17 @@ pub async fn shortened(connection: &mut AnyConnection, ids: &[i64]) -> Result<Ha
     }
     Ok(shortened)
 }
+
+/// Of these messages those whose received bytes are kept.
+pub async fn with_bytes(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashSet<i64>, StoreError> {
+    let mut kept = HashSet::new();
+    for piece in pieces(ids) {
+        let mut sql = Sql::new(
+            "SELECT id FROM spool WHERE (object IS NOT NULL OR EXISTS (SELECT 1 FROM spool_raw WHERE spool_raw.spool_id = spool.id)) AND id IN ",
+        );
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            kept.insert(row.try_get(0)?);
+        }
+    }
+    Ok(kept)
+}
