@@ -21,6 +21,7 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
             ticket_id: *ticket_id,
             spool_id: input.claim.id,
             article: &input.filing.article,
+            mail: input.mail.as_deref(),
             now: input.now,
         })
         .collect();

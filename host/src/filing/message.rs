@@ -1,6 +1,7 @@
 //! A message of which is decided what it becomes, and what was made of it.
 
 use crate::store::outgoing::AnswerOutcome;
+use bytes::Bytes;
 use postigo_mail::DeliveryReport;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
@@ -13,6 +14,8 @@ use postigo_model::ticket::Filing;
 pub struct FilingInput {
     /// The right to file it: if it is no longer in force, nothing is filed.
     pub claim: Claim,
+    /// Its bytes as they came in, where they are at hand: what the article says is kept over them.
+    pub mail: Option<Bytes>,
     /// What it becomes.
     pub filing: Filing,
     /// What its source is told; status, numbers and the automatic answer are filled in here.

@@ -62,6 +62,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (36, "ticket changes", include_str!("migrations/0036_ticket_changes.sql")),
     (37, "feedback", include_str!("migrations/0037_feedback.sql")),
     (38, "models", include_str!("migrations/0038_models.sql")),
+    (39, "over mail", include_str!("migrations/0039_over_mail.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -48,11 +48,11 @@ pub async fn say(store: &Store, host: &HostState) -> Result<Option<String>, Stor
                 let mut sql = Sql::new("SELECT run FROM host WHERE id = ");
                 let row = sql.bind(&host.id).optional(connection).await?;
                 let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
-                let mut sql = Sql::new("INSERT INTO host (id, run, name, version, stamp, refused, reads_packed, seen) VALUES (");
+                let mut sql = Sql::new("INSERT INTO host (id, run, name, version, stamp, refused, reads_packed, reads_over_mail, seen) VALUES (");
                 sql.bind(&host.id).push(", ").bind(&host.run).push(", ").bind(&host.name).push(", ").bind(host.version.number).push(", ");
                 sql.bind(host.version.stamp).push(", ");
-                sql.bind(&host.refused).push(", ").bind(&host.run).push(", ").push(engine.clock());
-                sql.push(") ON CONFLICT (id) DO UPDATE SET run = excluded.run, name = excluded.name, version = excluded.version, stamp = excluded.stamp, refused = excluded.refused, reads_packed = excluded.reads_packed, seen = excluded.seen");
+                sql.bind(&host.refused).push(", ").bind(&host.run).push(", ").bind(&host.run).push(", ").push(engine.clock());
+                sql.push(") ON CONFLICT (id) DO UPDATE SET run = excluded.run, name = excluded.name, version = excluded.version, stamp = excluded.stamp, refused = excluded.refused, reads_packed = excluded.reads_packed, reads_over_mail = excluded.reads_over_mail, seen = excluded.seen");
                 sql.execute(connection).await?;
                 let mut sql = Sql::new("DELETE FROM host WHERE seen < ");
                 let forgotten = i64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(i64::MAX);

@@ -56,10 +56,14 @@ pub async fn take(
     let mut sql = Sql::new("SELECT run FROM lease WHERE account = ");
     let row = sql.bind(account).optional(connection).await?;
     let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
-    let mut sql = Sql::new("INSERT INTO lease (account, host, run, reads_packed, expires_at) VALUES (");
-    sql.bind(account).push(", ").bind(&host.id).push(", ").bind(&host.run).push(", ").bind(&host.run);
+    let mut sql =
+        Sql::new("INSERT INTO lease (account, host, run, reads_packed, reads_over_mail, expires_at) VALUES (");
+    sql.bind(account).push(", ").bind(&host.id);
+    for _ in ["run", "reads_packed", "reads_over_mail"] {
+        sql.push(", ").bind(&host.run);
+    }
     LEASE.from_now(sql.push(", "), engine);
-    sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, reads_packed = excluded.reads_packed, expires_at = excluded.expires_at WHERE ");
+    sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, reads_packed = excluded.reads_packed, reads_over_mail = excluded.reads_over_mail, expires_at = excluded.expires_at WHERE ");
     LEASE.free_for(&mut sql, engine, ("lease.host", &host.id));
     if sql.execute(connection).await? == 0 {
         return Ok(false);

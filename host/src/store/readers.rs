@@ -1,5 +1,6 @@
-//! Whether everybody who works on the database reads packed articles and mails, and says which communications it changes.
-//! A program of before may go on while others are brought up to date; it would take what is packed for what people wrote.
+//! Whether everybody who works on the database reads packed articles and mails, articles over their mails among them, and
+//! says which communications it changes. A program of before may go on while others are brought up to date; it would take
+//! what is packed for what people wrote, or for damaged.
 
 use super::sql::Sql;
 use super::{Engine, Store, StoreError, WriteWork};
@@ -7,12 +8,12 @@ use sqlx::AnyConnection;
 use std::sync::atomic::Ordering;
 
 /// Whether a program of before works on the database. A host counts until it said that it ended, or was not seen for a
-/// day; whoever works without a daemon, while its leases last. What `reads_packed` names is the run that wrote the row:
+/// day; whoever works without a daemon, while its leases last. What `reads_over_mail` names is the run that wrote the row:
 /// an earlier program that takes a row over leaves it as it is, and the row's run is another then.
 pub async fn an_earlier_version_works(connection: &mut AnyConnection) -> Result<bool, StoreError> {
     let clock = Engine::of(connection).clock();
-    let mut sql = Sql::new("SELECT 1 FROM host WHERE reads_packed <> run");
-    sql.push(" UNION ALL SELECT 1 FROM lease WHERE reads_packed <> run AND expires_at > ").push(clock);
+    let mut sql = Sql::new("SELECT 1 FROM host WHERE reads_over_mail <> run");
+    sql.push(" UNION ALL SELECT 1 FROM lease WHERE reads_over_mail <> run AND expires_at > ").push(clock);
     Ok(sql.push(" LIMIT 1").optional(connection).await?.is_some())
 }
 
@@ -25,7 +26,7 @@ pub async fn all_read_packed(connection: &mut AnyConnection) -> Result<bool, Sto
 pub async fn forget_earlier_hosts(store: &Store) -> Result<(), StoreError> {
     let forget: WriteWork<(), ()> = |(), connection| {
         Box::pin(async move {
-            Sql::new("DELETE FROM host WHERE reads_packed <> run").execute(connection).await?;
+            Sql::new("DELETE FROM host WHERE reads_over_mail <> run").execute(connection).await?;
             Ok(())
         })
     };

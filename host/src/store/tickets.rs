@@ -10,7 +10,7 @@ mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
 pub use change::{merge_into, update};
-pub(super) use content::read_written;
+pub(super) use content::{need_no_mails, read_written};
 pub use history::{TicketChange, changes, note_change};
 pub use openings::{OpeningPage, TicketOpening, changes_of, openings};
 pub use rows::{

@@ -119,6 +119,7 @@ async fn file_one(
     report::filing(&mut communication, &filing);
     batch.push(FilingInput {
         claim: message.claimed.claim,
+        mail: Some(run.mail.message().raw().clone()),
         result: report::with_filing(result, &filing),
         filing,
         communication: communication.finish(false),

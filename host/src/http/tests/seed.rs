@@ -66,6 +66,7 @@ impl Api {
         };
         let input = FilingInput {
             claim: claimed.claim,
+            mail: Some(self.state.spool.raw(claimed.claim.id).await.unwrap().into()),
             filing: Filing {
                 kind: FilingKind::NewTicket { linked_to: None },
                 ticket,

@@ -1,6 +1,7 @@
-//! A mail's bytes as they came in, and what its article says, over a dictionary of what mails say: a text, and JSON of the
-//! rest without what is empty.
+//! A mail's bytes as they came in, and what its article says, over a dictionary of what mails say, or over the mail itself: a
+//! text, and JSON of the rest without what is empty.
 
+use super::over_mail::{pack_over_mail, unpack_over_mail};
 use super::{Dictionary, pack_over, push_number, take_number, unpack};
 use crate::store::StoreError;
 use postigo_model::ticket::NewArticle;
@@ -26,6 +27,20 @@ pub fn unpack_mail(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
 
 /// Packs an article; none where it is too long for that.
 pub fn pack_article(article: &NewArticle) -> Result<Option<Vec<u8>>, StoreError> {
+    let bytes = written(article)?;
+    bytes.map(|bytes| pack_over(&bytes, Dictionary::Mail)).transpose()
+}
+
+/// Packs an article over the bytes of the mail that it was filed from; none where it is too long, or not worth it.
+pub fn pack_article_over(article: &NewArticle, mail: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    match written(article)? {
+        Some(bytes) if mail.len() <= LARGEST_MAIL => pack_over_mail(&bytes, mail),
+        _ => Ok(None),
+    }
+}
+
+/// An article written out; none where it is too long to be packed.
+fn written(article: &NewArticle) -> Result<Option<Vec<u8>>, StoreError> {
     let corrupt = |error: serde_json::Error| StoreError::Corrupt { what: "article", reason: error.to_string() };
     let mut document = serde_json::to_value(article).map_err(corrupt)?;
     if let Some(fields) = document.as_object_mut() {
@@ -43,18 +58,23 @@ pub fn pack_article(article: &NewArticle) -> Result<Option<Vec<u8>>, StoreError>
     push_number(&mut bytes, article.body.len() as u64);
     bytes.extend_from_slice(article.body.as_bytes());
     serde_json::to_writer(&mut bytes, &document).map_err(corrupt)?;
-    if bytes.len() > LARGEST_ARTICLE {
-        return Ok(None);
-    }
-    pack_over(&bytes, Dictionary::Mail).map(Some)
+    Ok((bytes.len() <= LARGEST_ARTICLE).then_some(bytes))
 }
 
 /// Reads a packed article.
 pub fn unpack_article(packed: &[u8]) -> Result<NewArticle, StoreError> {
+    read(&unpack("article", packed, LARGEST_ARTICLE)?)
+}
+
+/// Reads one that was packed over these bytes of its mail.
+pub fn unpack_article_over(packed: &[u8], mail: &[u8]) -> Result<NewArticle, StoreError> {
+    read(&unpack_over_mail(packed, mail, LARGEST_ARTICLE)?)
+}
+
+fn read(bytes: &[u8]) -> Result<NewArticle, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "article", reason };
     let odd = || corrupt("it is not written as this version of Postigo writes articles.".to_owned());
-    let bytes = unpack("article", packed, LARGEST_ARTICLE)?;
-    let mut rest = bytes.as_slice();
+    let mut rest = bytes;
     let length = take_number(&mut rest).and_then(|length| usize::try_from(length).ok()).ok_or_else(odd)?;
     let (body, rest) = rest.split_at_checked(length).ok_or_else(odd)?;
     let body = std::str::from_utf8(body).map_err(|_| odd())?.to_owned();
@@ -92,6 +112,8 @@ mod tests {
         };
         for article in [whole, NewArticle::default()] {
             assert_eq!(unpack_article(&pack_article(&article).unwrap().unwrap()).unwrap(), article);
+            let packed = pack_article_over(&article, b"Subject: A mail\r\n").unwrap().unwrap();
+            assert_eq!(unpack_article_over(&packed, b"Subject: A mail\r\n").unwrap(), article);
         }
     }
 

@@ -4,10 +4,13 @@
 
 mod entries;
 mod mails;
+mod over_mail;
 mod results;
 
 pub use entries::{pack_entries, unpack_entries};
-pub use mails::{LARGEST_MAIL, pack_article, pack_mail, unpack_article, unpack_mail};
+pub use mails::{
+    LARGEST_MAIL, pack_article, pack_article_over, pack_mail, unpack_article, unpack_article_over, unpack_mail,
+};
 pub use results::{StoredResult, pack_result, unpack_result};
 
 use super::StoreError;

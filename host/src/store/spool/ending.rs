@@ -4,7 +4,7 @@ use super::rows::{MOST_FAILURES, read_status};
 use crate::store::claims::{fence, fenced};
 use crate::store::packing::{pack_result, unpack_result};
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{Engine, StoreError, communications};
+use crate::store::{Engine, StoreError, communications, tickets};
 use postigo_model::actor::Actor;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
@@ -254,7 +254,7 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64], by: &Actor) -> 
             .list(piece.iter().copied())
             .execute(connection)
             .await?;
-        Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(piece.iter().copied()).execute(connection).await?;
+        delete_raw(connection, piece).await?;
     }
     note_handled(connection, ids, by).await?;
     Ok(objects)
@@ -269,11 +269,12 @@ pub const FORGOTTEN_AT_ONCE: usize = 500;
 pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(usize, Vec<String>), StoreError> {
     const DONE: &str = "status IN ('filed', 'rejected', 'ignored') AND ended_at < ";
     let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
-    let mut sql = Sql::new(
-        "DELETE FROM spool_raw WHERE spool_id IN (SELECT spool_id FROM spool_raw JOIN spool ON spool.id = spool_raw.spool_id WHERE ",
-    );
-    sql.push(DONE).bind(before).push(" ORDER BY spool_id LIMIT ").bind(limit).push(")");
-    let rows = sql.execute(connection).await?;
+    let mut sql = Sql::new("SELECT spool_id FROM spool_raw JOIN spool ON spool.id = spool_raw.spool_id WHERE ");
+    let small = sql.push(DONE).bind(before).push(" ORDER BY spool_id LIMIT ").bind(limit).all(connection).await?;
+    let small = small.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    for piece in pieces(&small) {
+        delete_raw(connection, piece).await?;
+    }
     let mut sql = Sql::new("SELECT id, object FROM spool WHERE object IS NOT NULL AND ");
     let large = sql.push(DONE).bind(before).push(" ORDER BY id LIMIT ").bind(limit).all(connection).await?;
     let (mut ids, mut objects) = (Vec::new(), Vec::new());
@@ -284,7 +285,14 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(
     for piece in pieces(&ids) {
         Sql::new("UPDATE spool SET object = NULL WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
     }
-    Ok((usize::try_from(rows).unwrap_or(usize::MAX).saturating_add(objects.len()), objects))
+    Ok((small.len() + objects.len(), objects))
+}
+
+/// Deletes bytes that lie in rows. What is packed over them is packed by itself first.
+async fn delete_raw(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
+    tickets::need_no_mails(connection, ids).await?;
+    Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(ids.iter().copied()).execute(connection).await?;
+    Ok(())
 }
 
 /// Keeps of what became of messages that ended before this time (milliseconds since the epoch), and need no more work,

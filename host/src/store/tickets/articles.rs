@@ -1,6 +1,6 @@
 //! Articles, and what the next mail asks of them.
 
-use super::content::{content_values, read_content};
+use super::content::{ARTICLES, CONTENT, content_values, read_content};
 use super::rows::touch;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
@@ -41,7 +41,12 @@ impl Article {
     }
 }
 
-const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, detail, packed FROM article WHERE ";
+const COLUMNS: &str = "article.id, article.ticket_id, article.spool_id, article.outgoing_id, article.created_at";
+
+/// A statement up to a condition.
+fn select() -> Sql {
+    Sql::new(format!("SELECT {COLUMNS}, {CONTENT} FROM {ARTICLES} WHERE "))
+}
 
 fn read(row: &AnyRow) -> Result<Article, StoreError> {
     let content = read_content(row, 5)?;
@@ -57,13 +62,20 @@ fn read(row: &AnyRow) -> Result<Article, StoreError> {
 
 /// One article.
 pub async fn article(connection: &mut AnyConnection, id: i64) -> Result<Option<Article>, StoreError> {
-    Sql::new(format!("{COLUMNS} id = ")).bind(id).optional(connection).await?.as_ref().map(read).transpose()
+    select().push("article.id = ").bind(id).optional(connection).await?.as_ref().map(read).transpose()
 }
 
 /// The articles of a ticket, oldest first.
 pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
-    let mut sql = Sql::new(format!("{COLUMNS} ticket_id = "));
-    sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?.iter().map(read).collect()
+    let mut sql = select();
+    sql.push("ticket_id = ")
+        .bind(ticket_id)
+        .push(" ORDER BY article.id")
+        .all(connection)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Articles that are read at once, where their texts are not kept.
@@ -74,8 +86,9 @@ pub async fn article_heads(connection: &mut AnyConnection, ticket_id: i64) -> Re
     let mut heads: Vec<Article> = Vec::new();
     loop {
         let last = heads.last().map_or(0, |head| head.id);
-        let mut sql = Sql::new(format!("{COLUMNS} ticket_id = "));
-        sql.bind(ticket_id).push(" AND id > ").bind(last).push(" ORDER BY id LIMIT ").bind(AT_ONCE);
+        let mut sql = select();
+        sql.push("ticket_id = ").bind(ticket_id).push(" AND article.id > ").bind(last);
+        sql.push(" ORDER BY article.id LIMIT ").bind(AT_ONCE);
         let read = sql.all(connection).await?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         if read.is_empty() {
             return Ok(heads);
@@ -95,7 +108,7 @@ pub async fn add_article(
     article: &NewArticle,
     now: i64,
 ) -> Result<i64, StoreError> {
-    let [detail, packed] = content_values(article, readers::all_read_packed(connection).await?)?;
+    let [detail, packed, _] = content_values(article, readers::all_read_packed(connection).await?, None)?;
     let mut sql = Sql::new(
         "INSERT INTO article (ticket_id, spool_id, outgoing_id, created_at, sender_type, visible_for_customer, message_id, detail, packed) VALUES ",
     );
@@ -127,8 +140,9 @@ pub fn internal_mail(to: &str, cc: &str, message_id: String) -> InternalMail {
 
 /// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.
 pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<InternalMail>, StoreError> {
-    let mut sql = Sql::new(format!("{COLUMNS} sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = "));
-    let rows = sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?;
+    let mut sql = select();
+    sql.push("sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = ").bind(ticket_id);
+    let rows = sql.push(" ORDER BY article.id").all(connection).await?;
     let internal = |row: &AnyRow| {
         let NewArticle { to, cc, message_id, .. } = read(row)?.content;
         Ok(internal_mail(&to, &cc, message_id))

@@ -6,7 +6,7 @@ use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, json, readers};
 use postigo_model::ticket::{NewArticle, Ticket};
 use sqlx::{AnyConnection, Row};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Links new tickets to older ones: pairs of row ids.
 pub async fn link(connection: &mut AnyConnection, links: &[(i64, i64)]) -> Result<(), StoreError> {
@@ -144,6 +144,8 @@ pub struct ReceivedArticle<'a> {
     pub spool_id: i64,
     /// What the mail says.
     pub article: &'a NewArticle,
+    /// The very bytes of the mail as they came in, where they are at hand.
+    pub mail: Option<&'a [u8]>,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
@@ -154,9 +156,11 @@ pub async fn insert_received(
     articles: &[ReceivedArticle<'_>],
 ) -> Result<Vec<i64>, StoreError> {
     let is_packed = readers::all_read_packed(connection).await?;
-    let mut rows: Vec<[Value; 9]> = Vec::with_capacity(articles.len());
-    for ReceivedArticle { ticket_id, spool_id, article, now } in articles {
-        let [detail, packed] = content_values(article, is_packed)?;
+    let beside = beside(connection, articles).await?;
+    let mut rows: Vec<[Value; 10]> = Vec::with_capacity(articles.len());
+    for ReceivedArticle { ticket_id, spool_id, article, mail, now } in articles {
+        let mail = mail.filter(|_| beside.contains(spool_id));
+        let [detail, packed, over_mail] = content_values(article, is_packed, mail)?;
         rows.push([
             (*ticket_id).into(),
             (*spool_id).into(),
@@ -167,18 +171,31 @@ pub async fn insert_received(
             (!article.vouches()).into(),
             detail,
             packed,
+            over_mail,
         ]);
     }
     let mut ids = HashMap::new();
     for piece in pieces(&rows) {
         let mut sql = Sql::new(
-            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, unvouched, detail, packed) VALUES ",
+            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, unvouched, detail, packed, over_mail) VALUES ",
         );
         for row in sql.tuples(piece.iter().cloned()).push(" RETURNING spool_id, id").all(connection).await? {
             ids.insert(row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?);
         }
     }
     articles.iter().map(|new| ids.get(&new.spool_id).copied().ok_or(StoreError::Fenced)).collect()
+}
+
+/// The messages whose bytes lie in a row of the database, and not in an object, or nowhere any more.
+async fn beside(connection: &mut AnyConnection, articles: &[ReceivedArticle<'_>]) -> Result<HashSet<i64>, StoreError> {
+    let mut beside = HashSet::new();
+    for piece in pieces(articles) {
+        let mut sql = Sql::new("SELECT spool_id FROM spool_raw WHERE spool_id IN ");
+        for row in sql.list(piece.iter().map(|new| new.spool_id)).all(connection).await? {
+            beside.insert(row.try_get(0)?);
+        }
+    }
+    Ok(beside)
 }
 
 /// This time, or the one that is there where that is later: what reads tickets by their changes has passed it already.

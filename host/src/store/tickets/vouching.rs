@@ -4,7 +4,7 @@
 //! the address of its sender alone vouched for: a From is easily forged, and the mail would bring the addresses of
 //! whoever forged it. And nobody is of a ticket for having got an automatic answer, which goes to whoever wrote.
 
-use super::content::read_content;
+use super::content::{ARTICLES, CONTENT, read_content};
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};
@@ -97,14 +97,13 @@ async fn are_correspondents(
     let mut last = before;
     loop {
         // As `Article::brings_people` says it of one.
-        let mut sql = Sql::new(
-            "SELECT id, detail, packed FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ",
-        );
+        let mut sql = Sql::new(format!("SELECT article.id, {CONTENT} FROM {ARTICLES} WHERE unvouched = 0"));
+        sql.push(" AND (article.spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ");
         let rows = sql
             .bind(ticket_id)
-            .push(" AND id > ")
+            .push(" AND article.id > ")
             .bind(last)
-            .push(" ORDER BY id LIMIT ")
+            .push(" ORDER BY article.id LIMIT ")
             .bind(PAGE)
             .all(connection)
             .await?;

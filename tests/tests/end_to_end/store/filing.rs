@@ -78,6 +78,7 @@ pub fn new_ticket(claimed: &ClaimedMessage) -> FilingInput {
     };
     FilingInput {
         claim: claimed.claim,
+        mail: None,
         filing: Filing {
             kind: FilingKind::NewTicket { linked_to: None },
             ticket,
@@ -125,6 +126,63 @@ async fn a_message_is_filed_whole_or_not_at_all() {
         assert_eq!(database.spool.raw(articles[0].spool_id).await.unwrap(), mail("main-0").as_bytes());
         let message = database.spool.show(claimed[0].claim.id).await.unwrap().unwrap();
         assert_eq!((message.status, message.result), (SpoolStatus::Filed, Some(filed.result)));
+    }
+}
+
+#[tokio::test]
+async fn an_article_is_kept_over_its_mail_and_says_the_same_after_the_mails_bytes_are_gone() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 40).await;
+        let mut said = Vec::new();
+        for (number, claimed) in claimed.iter().enumerate() {
+            let mut input = new_ticket(claimed);
+            let raw = database.spool.raw(claimed.claim.id).await.unwrap();
+            input.filing.article.body = String::from_utf8(raw.clone()).unwrap().replace("\r\n", "\n");
+            input.mail = Some(raw.into());
+            if number == 39 {
+                // Its bytes lie in no row: nothing may need them.
+                database.execute("DELETE FROM spool_raw WHERE spool_id = (SELECT MAX(id) FROM spool)").await;
+            }
+            let article = input.filing.article.clone();
+            said.push((database.file(input).await.unwrap().ticket_id, article));
+        }
+        let kept = "SELECT CAST(COUNT(*) AS TEXT) FROM article WHERE over_mail = 1 AND octet_length(packed) < 100";
+        assert_eq!(database.texts(kept).await, ["39"]);
+        for is_gone in [false, true] {
+            if is_gone {
+                assert_eq!(database.spool.forget_raw(i64::MAX).await.unwrap(), 39);
+                let left = "SELECT 'left' FROM article WHERE over_mail = 1 UNION ALL SELECT 'raw' FROM spool_raw";
+                assert_eq!(database.texts(left).await, Vec::<String>::new());
+            }
+            let mut connection = database.store().read().await.unwrap();
+            for (ticket, article) in &said {
+                let articles = tickets::articles(&mut connection, *ticket).await.unwrap();
+                assert_eq!(&articles[0].content, article);
+                assert_eq!(tickets::article_heads(&mut connection, *ticket).await.unwrap()[0].id, articles[0].id);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_article_whose_mail_is_not_the_one_that_it_was_filed_from_is_told_of_as_damaged() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 2).await;
+        let mut filed = Vec::new();
+        for claimed in &claimed {
+            let mut input = new_ticket(claimed);
+            let raw = database.spool.raw(claimed.claim.id).await.unwrap();
+            input.filing.article.body = String::from_utf8(raw.clone()).unwrap();
+            input.mail = Some(raw.into());
+            filed.push(database.file(input).await.unwrap());
+        }
+        database.execute("DELETE FROM spool_raw WHERE spool_id = (SELECT MIN(id) FROM spool)").await;
+        database.execute("UPDATE spool_raw SET raw = (SELECT digest FROM spool WHERE id = spool_id), packed = 0").await;
+        for (filed, why) in filed.iter().zip(["those are gone", "cannot be unpacked"]) {
+            let read = tickets::article(&mut database.store().read().await.unwrap(), filed.article_id).await;
+            let told = read.unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
+        }
     }
 }
 
