@@ -105,6 +105,36 @@ impl MessageResult {
         Self { source: source.to_owned(), status: MessageStatus::Held, error: Some(reason), ..Self::default() }
     }
 
+    /// The same with these filters: those that are here, of which there may be hundreds, are not copied.
+    #[must_use]
+    pub fn with_filters(&self, filters: Vec<FilterResult>) -> Self {
+        Self {
+            filters,
+            state: self.state.clone(),
+            priority: self.priority.clone(),
+            r#type: self.r#type.clone(),
+            service: self.service.clone(),
+            sla: self.sla.clone(),
+            lock: self.lock.clone(),
+            owner: self.owner.clone(),
+            responsible: self.responsible.clone(),
+            customer_number: self.customer_number.clone(),
+            customer_user: self.customer_user.clone(),
+            title: self.title.clone(),
+            sender_type: self.sender_type.clone(),
+            visible_for_customer: self.visible_for_customer,
+            pending_until: self.pending_until.clone(),
+            dynamic_fields: self.dynamic_fields.clone(),
+            headers: self.headers.clone(),
+            queue_by: self.queue_by.clone(),
+            auto_response: self.auto_response,
+            plan: self.plan.clone(),
+            warnings: self.warnings.clone(),
+            error: self.error.clone(),
+            ..self.in_short()
+        }
+    }
+
     /// What of it is kept when the rest is forgotten: what became of the message, its Message-ID, ticket and article.
     #[must_use]
     pub fn in_short(&self) -> Self {
@@ -244,6 +274,48 @@ mod tests {
     fn member(name: &str) -> ChainMember {
         let version = FilterVersion { component: "match".into(), version: "1.0.0".into(), ..FilterVersion::default() };
         ChainMember { name: name.to_owned(), version }
+    }
+
+    #[test]
+    fn a_result_with_other_filters_is_otherwise_the_same() {
+        let text = || Some("said".to_owned());
+        // Every field by its name: one that is added is to be kept too.
+        let whole = MessageResult {
+            source: "a".into(),
+            message_id: text(),
+            communication: text(),
+            status: MessageStatus::Held,
+            follow_up: true,
+            why_follow_up: Some(crate::ticket::WhyFollowUp::Body),
+            ticket_number: text(),
+            ticket_id: Some(1),
+            article_id: Some(2),
+            queue: text(),
+            queue_by: text(),
+            state: text(),
+            priority: text(),
+            r#type: text(),
+            service: text(),
+            sla: text(),
+            lock: text(),
+            owner: text(),
+            responsible: text(),
+            customer_number: text(),
+            customer_user: text(),
+            title: text(),
+            sender_type: text(),
+            visible_for_customer: Some(false),
+            pending_until: text(),
+            dynamic_fields: [("A".to_owned(), Vec::new())].into(),
+            headers: [("X-OTOBO-A".to_owned(), Value::Null)].into(),
+            auto_response: Some(crate::ticket::AutoResponseStatus::Queued),
+            filters: vec![FilterResult::new("a", FilterOutcome::Matched)],
+            plan: text(),
+            warnings: vec!["w".into()],
+            error: text(),
+        };
+        assert_eq!(whole.with_filters(whole.filters.clone()), whole);
+        assert_eq!(whole.with_filters(Vec::new()), MessageResult { filters: Vec::new(), ..whole });
     }
 
     #[test]

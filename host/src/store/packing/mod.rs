@@ -45,7 +45,7 @@ impl Dictionary {
     /// which there are more.
     fn level(self) -> i32 {
         match self {
-            Self::Sentences => 6,
+            Self::Sentences => 3,
             Self::Mail => 1,
         }
     }

@@ -27,7 +27,7 @@ pub fn pack_result(result: &MessageResult, chain: Option<&ChainTrace>) -> Result
         }
         None => (result.filters.clone(), 0),
     };
-    let bytes = written(&MessageResult { filters, ..result.clone() }, ran)?;
+    let bytes = written(&result.with_filters(filters), ran)?;
     if bytes.len() <= LARGEST {
         return pack(&bytes);
     }
