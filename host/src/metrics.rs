@@ -387,6 +387,7 @@ mod tests {
             changes: Vec::new(),
             micros: Some(14),
             error,
+            answers: Vec::new(),
             component: None,
             reason: None,
             version: None,

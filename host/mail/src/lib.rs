@@ -21,6 +21,8 @@ mod date;
 mod delivery_report;
 mod encoded_word;
 mod fields;
+mod header_name;
+mod header_values;
 mod html;
 mod in_force;
 mod mail;
@@ -42,6 +44,8 @@ pub use automatic::{feeds_loop, why_loops, why_unanswered};
 pub use content::Attachment;
 pub use delivery_report::{DeliveryReport, RecipientReport, ReportAction as ReportedAction, read as delivery_report};
 pub use encoded_word::on_one_line;
+pub use header_name::dynamic_field_of;
+pub use header_values::is_final;
 pub use html::to_text as html_to_text;
 pub use in_force::{InForce, SetBy};
 pub use mail::Mail;
@@ -49,7 +53,7 @@ pub use message::Message;
 pub use message_id::message_ids;
 pub use opened::OpenedMessage;
 pub use trust::{DroppedHeader, Envelope, VettedMessage};
-pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};
+pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case};
 
 #[cfg(test)]
 mod corpus_tests;

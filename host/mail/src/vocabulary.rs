@@ -1,15 +1,12 @@
 //! The `X-OTOBO-*` headers: their canonical spellings, which of them the host computes, and which a mail or a filter
 //! may set.
 
-use postigo_model::configured::DynamicField;
+use super::header_name::{ALIAS, FREE_FIELDS, PREFIX};
+use super::header_values::HeaderValues;
+use postigo_model::configured::{Configuration, DynamicField};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use thiserror::Error;
-
-/// What every header of the vocabulary begins with.
-pub const PREFIX: &str = "X-OTOBO-";
-/// Znuny's spelling of the same, an alias on trusted accounts.
-pub const ALIAS: &str = "X-OTRS-";
 
 /// The host sets these, always; neither a mail nor a filter does.
 pub const ATTACHMENT_EXISTS: &str = "X-OTOBO-AttachmentExists";
@@ -51,15 +48,6 @@ const TWIN: [&str; 15] = [
     "IsVisibleForCustomer",
 ];
 
-/// The free fields of old: header, dynamic field, how many of them.
-const FREE_FIELDS: [(&str, &str, u32); 5] = [
-    ("TicketKey", "TicketFreeKey", 16),
-    ("TicketValue", "TicketFreeText", 16),
-    ("TicketTime", "TicketFreeTime", 6),
-    ("ArticleKey", "ArticleFreeKey", 3),
-    ("ArticleValue", "ArticleFreeText", 3),
-];
-
 /// A header that may be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settable {
@@ -90,14 +78,26 @@ struct VocabularyHeader {
     multiple: bool,
 }
 
-/// The headers that exist here: OTOBO's, and one for each dynamic field.
+/// The headers that exist here, OTOBO's and one for each dynamic field, and which of their values mean something.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     by_lower_case: HashMap<String, VocabularyHeader>,
+    values: HeaderValues,
 }
 
 impl Vocabulary {
-    /// The vocabulary with these dynamic fields.
+    /// The vocabulary of what is configured.
+    pub fn of(configuration: &Configuration) -> Self {
+        let fields: Vec<DynamicField> = configuration.dynamic_fields.values().cloned().collect();
+        Self { values: HeaderValues::of(configuration), ..Self::new(&fields) }
+    }
+
+    /// Why a value of a header, in its canonical spelling, leads nowhere, a clause; see [`HeaderValues::why_nowhere`].
+    pub fn why_nowhere(&self, header: &str, value: &str) -> Option<String> {
+        self.values.why_nowhere(header, value)
+    }
+
+    /// The headers with these dynamic fields, without what values may name.
     pub fn new(dynamic_fields: &[DynamicField]) -> Self {
         let multiple =
             |name: &str| dynamic_fields.iter().any(|field| field.multiple && field.name.eq_ignore_ascii_case(name));
@@ -170,22 +170,6 @@ pub fn canonical_lower_case(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it
-/// is the article's.
-pub fn dynamic_field_of(suffix: &str) -> Option<(String, bool)> {
-    if let Some(name) = suffix.strip_prefix("DynamicField-") {
-        return Some((name.to_owned(), false));
-    }
-    FREE_FIELDS.into_iter().find_map(|(header, field, count)| {
-        let digits = suffix.strip_prefix(header)?;
-        let number = digits
-            .parse::<u32>()
-            .ok()
-            .filter(|number| (1..=count).contains(number) && *digits == number.to_string())?;
-        Some((format!("{field}{number}"), header.starts_with("Article")))
-    })
-}
-
 fn begins_with(name: &str, prefix: &str) -> bool {
     name.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
 }
@@ -242,16 +226,5 @@ mod tests {
         assert_eq!(vocabulary().read("x-otrs-queue").unwrap().name, "X-OTOBO-Queue");
         assert_eq!(vocabulary().read("X-OTOBO-DynamicField-Unknown"), None);
         assert_eq!(vocabulary().read("X-OTOBO-My-Mark"), None);
-    }
-
-    #[test]
-    fn free_fields_are_dynamic_fields() {
-        assert_eq!(dynamic_field_of("TicketKey3"), Some(("TicketFreeKey3".into(), false)));
-        assert_eq!(dynamic_field_of("TicketTime6"), Some(("TicketFreeTime6".into(), false)));
-        assert_eq!(dynamic_field_of("ArticleValue2"), Some(("ArticleFreeText2".into(), true)));
-        assert_eq!(dynamic_field_of("DynamicField-Contract"), Some(("Contract".into(), false)));
-        for suffix in ["TicketKey0", "TicketKey17", "TicketKey03", "TicketKey", "Queue"] {
-            assert_eq!(dynamic_field_of(suffix), None, "{suffix}");
-        }
     }
 }

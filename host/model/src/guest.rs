@@ -17,7 +17,7 @@ impl Default for GuestLimits {
     }
 }
 
-/// What a filter may read beside headers, by WIT `description.grants` and a filter's key `grants`.
+/// What a filter may do beside reading headers and setting what anybody's filter may set, by WIT `description.grants` and a filter's key `grants`.
 ///
 /// In the order in which they are shown.
 #[derive(
@@ -31,11 +31,16 @@ pub enum Grant {
     Attachments,
     /// The message's bytes as they were received.
     Raw,
+    /// That what follows from a classifier's answers may end a mail's way: ignore it, answer nobody, close its ticket.
+    /// It is the host's to look at, so that no component asks for it, and no guest is told.
+    Final,
 }
 
 impl Grant {
     /// All that there are.
-    pub const ALL: [Self; 3] = [Self::Body, Self::Attachments, Self::Raw];
+    pub const ALL: [Self; 4] = [Self::Body, Self::Attachments, Self::Raw, Self::Final];
+    /// Those that a component may ask for, and its guest is told of.
+    pub const OF_GUESTS: [Self; 3] = [Self::Body, Self::Attachments, Self::Raw];
 
     /// Its name in the contract, in configuration, log and REST.
     pub fn name(self) -> &'static str {
@@ -43,6 +48,7 @@ impl Grant {
             Self::Body => "body",
             Self::Attachments => "attachments",
             Self::Raw => "raw",
+            Self::Final => "final",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What several rooms of Postigo speak of and none of them owns: plain data, without input or output.
 
 pub mod actor;
+pub mod answer_result;
 pub mod claim;
 pub mod classification;
 pub mod communication;

@@ -1,5 +1,6 @@
 //! What became of a message: the JSON object that `ingest`, `fetch`, REST and the spool show.
 
+use crate::answer_result::AnswerResult;
 use crate::guest::FailureKind;
 use crate::plan_version::{ChainTrace, FilterVersion, PlanVersion};
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,9 @@ pub struct FilterResult {
     pub micros: Option<u64>,
     /// Why it failed.
     pub error: Option<FilterError>,
+    /// Of a classifier that was asked, what came of its answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerResult>,
     /// In a dry run the component that ran: a shipped one's name, or `name@version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
@@ -238,6 +242,7 @@ impl FilterResult {
             changes: Vec::new(),
             micros: None,
             error: None,
+            answers: Vec::new(),
             component: None,
             reason: None,
             version: None,

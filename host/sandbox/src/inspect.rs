@@ -76,10 +76,12 @@ fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescriptio
         return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
     }
     let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
-    if let Some(unknown) = grants.iter().find(|grant| Grant::of_name(grant).is_none()) {
-        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), Grant::list(&Grant::ALL)));
+    let askable = |name: &str| Grant::OF_GUESTS.iter().any(|grant| grant.name() == name);
+    if let Some(unknown) = grants.iter().find(|grant| !askable(grant)) {
+        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), Grant::list(&Grant::OF_GUESTS)));
     }
-    let grants = Grant::ALL.into_iter().filter(|known| grants.iter().any(|grant| grant == known.name())).collect();
+    let grants =
+        Grant::OF_GUESTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known.name())).collect();
     Ok(ComponentDescription {
         digest: digest.to_owned(),
         name,

@@ -15,6 +15,13 @@ pub struct FilterComponent {
     pub shipped: bool,
 }
 
+impl FilterComponent {
+    /// Whether it answers questions, from which the host decides what follows.
+    pub fn is_classifier(&self) -> bool {
+        self.description.classifier().is_some()
+    }
+}
+
 /// The components that filters run.
 pub trait Components: Sync {
     /// The one that a filter was settled on.

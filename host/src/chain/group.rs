@@ -49,7 +49,9 @@ pub struct PreparedGroup {
 /// Adds a filter, with what it reads besides its settings, to the group it belongs to.
 pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterComponent, assets: Vec<Asset>) {
     let member = GroupMember { assets, ..GroupMember::new(filter.name.as_str(), filter.settings.clone()) };
-    let grants = grants(filter, component);
+    let mut grants = grants(filter, component);
+    // What a guest is not told of makes no group of its own.
+    grants.retain(|grant| Grant::OF_GUESTS.contains(grant));
     let digest = &component.description.digest;
     let same = |group: &&mut GroupDemand| {
         group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits
@@ -64,7 +66,7 @@ pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterCo
     }
 }
 
-/// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for,
+/// What a filter may do beside reading headers, sorted, each once: what is stated, else what a shipped component asks for,
 /// and of an uploaded one nothing.
 pub fn grants(filter: &Filter, component: &FilterComponent) -> Vec<Grant> {
     let mut grants = match &filter.grants {

@@ -1,6 +1,8 @@
 //! What the chain needs of the sandbox, so that its own rules can be tested without WebAssembly.
 
 use postigo_mail::Mail;
+use postigo_model::classification::{Answer, Question, Scope};
+use postigo_model::guest::FailureKind;
 use postigo_sandbox::{CallFailure, CallReport, Cost, GroupSpec, PrepareError, ScreenResult, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub trait Guests: Send + Sync {
     fn cost(&self) -> Cost;
     /// The longest that a guest itself may run in a call.
     fn time(&self) -> Duration;
+    /// The questions that a filter of it answers, where it is a classifier.
+    fn questions(&self, _filter: u32) -> &[Question] {
+        &[]
+    }
     /// An instance for one message.
     fn open(&self) -> Result<Box<dyn Guest>, CallFailure>;
     /// An instance for one message whose every evaluation is a full one, for dry runs and checks of the screening.
@@ -36,6 +42,18 @@ pub trait Guest {
     fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<ScreenResult>;
     /// Judges the mail by one filter of the group.
     fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict>;
+    /// Answers the questions of a filter of the group about the mail, one answer for each.
+    fn classify(
+        &mut self,
+        _filter: u32,
+        mail: Box<Mail>,
+        _scope: Scope,
+        _at_most: Option<Duration>,
+    ) -> CallReport<Vec<Answer>> {
+        let message = "The component is no classifier.".to_owned();
+        let result = Err(CallFailure { kind: FailureKind::Output, message });
+        CallReport { mail, own: Duration::ZERO, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
+    }
     /// After a call that the host had no room for: gives up what it holds, and waits until there is. The message's
     /// other instances must be gone by then, so that no two messages wait for one another.
     fn wait_for_room(&mut self) -> Result<(), CallFailure>;

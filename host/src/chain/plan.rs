@@ -1,6 +1,7 @@
 //! The plan: all valid filters in byte order, their groups prepared. It never changes; a new one takes its place as a
 //! whole.
 
+use super::answering::AnswerRules;
 use super::breaker::Breaker;
 use super::component::{Components, FilterComponent};
 use super::group::{self, GroupDemand, GroupKey, PreparedGroup};
@@ -10,6 +11,7 @@ use super::share::FailureShare;
 use super::trial::BreakerTrial;
 use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
+use postigo_model::classification::Question;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
@@ -72,6 +74,16 @@ impl ChainPlan {
         }
     }
 
+    /// The questions that a filter answers, where it is a classifier.
+    pub fn questions(&self, filter: &PlannedFilter) -> &[Question] {
+        match filter.place {
+            FilterPlace::Member { group, index } => {
+                self.groups.get(group).map(|group| group.guests.questions(index)).unwrap_or_default()
+            }
+            FilterPlace::Broken(_) => &[],
+        }
+    }
+
     /// What failed calls may have of the workers' time, the same in all plans of the process.
     pub fn share(&self) -> &FailureShare {
         &self.share
@@ -130,7 +142,7 @@ impl ChainPlan {
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared
                         .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));
-                    planned(filter, version(filter, Some(&component)), Arc::clone(declared), previous)
+                    planned(filter, &component, Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),
             };
@@ -176,9 +188,15 @@ fn version(filter: &Filter, component: Option<&FilterComponent>) -> FilterVersio
     }
 }
 
-/// SHA-256 of what a filter is told: settings, grants, limits and whether it stops the chain; hexadecimal.
+/// SHA-256 of what a filter is told: settings, grants, limits and whether it stops the chain, and what follows from a
+/// classifier's answers; hexadecimal.
 fn digest_of_told(filter: &Filter) -> String {
-    let told = serde_json::json!([filter.settings, filter.grants, filter.limits, filter.stop_after_match]);
+    let mut told = serde_json::json!([filter.settings, filter.grants, filter.limits, filter.stop_after_match]);
+    let Filter { mode, follow_ups, answer, .. } = filter;
+    // Where none of it is said, the digest is the one that filters had before there were classifiers.
+    if let (Some(told), true) = (told.as_array_mut(), mode.is_some() || *follow_ups || !answer.is_empty()) {
+        told.push(serde_json::json!([mode, follow_ups, answer]));
+    }
     hexadecimal(&Sha256::digest(told.to_string()))
 }
 
@@ -189,7 +207,7 @@ pub fn revision(filter: &Filter) -> String {
 
 fn planned(
     filter: &Filter,
-    version: FilterVersion,
+    component: &FilterComponent,
     declared: Arc<DeclaredHeaders>,
     previous: Option<&ChainPlan>,
 ) -> PlannedFilter {
@@ -197,8 +215,9 @@ fn planned(
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        version,
+        version: version(filter, Some(component)),
         declared,
+        answering: component.is_classifier().then(|| Arc::new(AnswerRules::of(filter))),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         place: FilterPlace::Broken(BrokenFilter::never_prepared()),
@@ -220,6 +239,7 @@ fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter
         component: filter.component.as_str().into(),
         version: version(filter, None),
         declared: Arc::default(),
+        answering: None,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         // A row that was mended by hand is looked at again.

@@ -2,6 +2,7 @@
 //! prepares nothing that failed here, calls nothing that is suspended here, and finds what was prepared in the sandbox's
 //! cache.
 
+use super::answering::AnswerRules;
 use super::breaker::{Breaker, Suspension};
 use super::group::{self, GroupDemand, GroupKey, PreparedGroup};
 use super::guests::Sandbox;
@@ -30,6 +31,7 @@ struct FilterDocument {
     component: String,
     version: FilterVersion,
     declared: DeclaredHeaders,
+    answering: Option<AnswerRules>,
     stop_after_match: bool,
     on_failure: FailurePolicy,
     /// Why it has no place, where it has none.
@@ -57,6 +59,7 @@ impl PlanDocument {
             component: filter.component.to_string(),
             version: filter.version.clone(),
             declared: (*filter.declared).clone(),
+            answering: filter.answering.as_deref().cloned(),
             stop_after_match: filter.stop_after_match,
             on_failure: filter.on_failure,
             broken: match &filter.place {
@@ -134,6 +137,7 @@ impl FilterDocument {
             component: self.component.into(),
             version: self.version,
             declared: Arc::new(self.declared),
+            answering: self.answering.map(Arc::new),
             stop_after_match: self.stop_after_match,
             on_failure: self.on_failure,
             place: FilterPlace::Broken(self.broken.unwrap_or_else(BrokenFilter::never_prepared)),

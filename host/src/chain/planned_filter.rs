@@ -1,5 +1,6 @@
 //! What a plan is made of: filters in their places, prepared groups, and why a filter has no place.
 
+use super::answering::AnswerRules;
 use super::breaker::Breaker;
 use super::guests::Guests;
 use super::verdict::DeclaredHeaders;
@@ -30,6 +31,8 @@ pub struct PlannedFilter {
     pub version: FilterVersion,
     /// The headers that its component declared.
     pub declared: Arc<DeclaredHeaders>,
+    /// What follows from its answers, where it is a classifier.
+    pub answering: Option<Arc<AnswerRules>>,
     /// Whether a match ends the chain.
     pub stop_after_match: bool,
     /// What a failure does.

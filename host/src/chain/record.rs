@@ -2,8 +2,9 @@
 //! run that was made there.
 
 use super::plan::ChainPlan;
-use super::run::{ChainRun, ChainStep, PutOff};
+use super::step::{ChainRun, ChainStep, PutOff};
 use postigo_mail::{Mail, SetBy};
+use postigo_model::answer_result::AnswerResult;
 use postigo_model::communication::Priority;
 use postigo_model::result::{FilterOutcome, HeaderChange};
 use postigo_sandbox::{CallFailure, LogLine};
@@ -41,6 +42,7 @@ struct RecordedStep {
     own: Duration,
     error: Option<CallFailure>,
     reason: String,
+    answers: Vec<AnswerResult>,
     /// Priority and line.
     log: Vec<(String, String)>,
 }
@@ -102,6 +104,7 @@ impl RecordedStep {
             own: step.own,
             error: step.error.clone(),
             reason: step.reason.clone(),
+            answers: step.answers.clone(),
             log: step.log.iter().map(|line| (line.priority.to_owned(), line.text.clone())).collect(),
         }
     }
@@ -119,6 +122,7 @@ impl RecordedStep {
             own: self.own,
             error: self.error,
             reason: self.reason,
+            answers: self.answers,
             log: self.log.into_iter().map(line).collect(),
         }
     }

@@ -1,17 +1,19 @@
 //! One message through the chain: filters in byte order, screening, stop-after-match, failure policies, the chain's
 //! budget.
 
+use super::answering::AnswerRules;
 use super::breaker::{Admission, HandledMail};
 use super::guests::{Guest, Guests};
 use super::plan::ChainPlan;
 use super::planned_filter::{FilterPlace, PlannedFilter, PlannedGroup};
+use super::step::{ChainRun, ChainStep, PutOff};
 use super::trial::BreakerTrial;
 use super::verdict::{self, AllowedHeader};
 use postigo_mail::{Mail, Vocabulary};
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
-use postigo_model::result::{FilterError, FilterOutcome, FilterResult, HeaderChange};
-use postigo_sandbox::{CallFailure, CallReport, LogLine};
+use postigo_model::result::FilterOutcome;
+use postigo_sandbox::{CallFailure, CallReport};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -33,120 +35,6 @@ pub enum Mode {
     /// Without effect on anything: every filter is called, suspended ones too, and what the screening missed is an
     /// error.
     Dry,
-}
-
-/// What a chain did with a message.
-#[derive(Debug)]
-pub struct ChainRun {
-    /// The mail as the filters left it.
-    pub mail: Box<Mail>,
-    /// What each filter of the plan did, in its order.
-    pub steps: Vec<ChainStep>,
-    /// The place in the plan of the filter that wants the mail held.
-    pub held_by: Option<usize>,
-    /// What the admin should know of the screening and of suspended filters, sentences.
-    pub notes: Vec<String>,
-    /// Time that `screen` calls took, with what they needed of the host.
-    pub screening: Duration,
-    /// How long it waited for room in the memory of guests.
-    pub waited: Duration,
-    /// Set where the message must wait for its turn, since a filter took longer than usual while failed calls have had
-    /// their share: nothing was decided, and the steps say nothing.
-    pub put_off: Option<PutOff>,
-    /// What is to be tried now, each on a thread that guests may occupy.
-    pub trials: Vec<BreakerTrial>,
-}
-
-/// A message that waits for its turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PutOff {
-    /// How long.
-    pub pause: Duration,
-    /// Why, a sentence.
-    pub reason: String,
-}
-
-/// A filter that did not match is told of itself where it took so long of its own time: who looks for slow filters finds
-/// it. It is far beyond what usual ones take.
-const WORTH_KEEPING: Duration = Duration::from_millis(100);
-
-/// What a filter did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainStep {
-    /// What came of it.
-    pub outcome: FilterOutcome,
-    /// Whether the chain ended here.
-    pub stopped: bool,
-    /// What it set.
-    pub changes: Vec<HeaderChange>,
-    /// All the time that it took: the guest's own, the host's for it, and waiting for a processor. Not that for room
-    /// in memory.
-    pub took: Duration,
-    /// The guest's own time of that.
-    pub own: Duration,
-    /// Why it failed or is suspended.
-    pub error: Option<CallFailure>,
-    /// Its own words about the verdict.
-    pub reason: String,
-    /// What it logged.
-    pub log: Vec<LogLine>,
-}
-
-impl ChainStep {
-    fn of(outcome: FilterOutcome) -> Self {
-        Self {
-            outcome,
-            stopped: false,
-            changes: Vec::new(),
-            took: Duration::ZERO,
-            own: Duration::ZERO,
-            error: None,
-            reason: String::new(),
-            log: Vec::new(),
-        }
-    }
-
-    fn failed(failure: CallFailure) -> Self {
-        Self { error: Some(failure), ..Self::of(FilterOutcome::Failed) }
-    }
-}
-
-impl ChainRun {
-    /// How many filters ran before the chain ended.
-    pub fn ran(&self) -> usize {
-        self.steps.iter().take_while(|step| step.outcome != FilterOutcome::NotRun).count()
-    }
-
-    /// The places in the chain, rising, of the filters of which is kept what they did: they did something, or took long.
-    /// What became of the others follows from how many [`ran`](Self::ran).
-    pub fn kept(&self) -> Vec<usize> {
-        let ran = self.ran();
-        let is_kept = |(place, step): &(usize, &ChainStep)| match step.outcome {
-            FilterOutcome::NotMatched => *place >= ran || step.own >= WORTH_KEEPING,
-            FilterOutcome::NotRun => *place < ran,
-            FilterOutcome::Matched | FilterOutcome::Failed | FilterOutcome::Suspended => true,
-        };
-        self.steps.iter().enumerate().filter(is_kept).map(|(place, _)| place).collect()
-    }
-
-    /// The steps as results show them.
-    pub fn results(&self, plan: &ChainPlan) -> Vec<FilterResult> {
-        plan.filters().iter().zip(&self.steps).map(|(filter, step)| result(filter, step)).collect()
-    }
-}
-
-fn result(filter: &PlannedFilter, step: &ChainStep) -> FilterResult {
-    FilterResult {
-        name: filter.name.to_string(),
-        outcome: step.outcome,
-        stopped: step.stopped,
-        changes: step.changes.clone(),
-        micros: Some(u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX)),
-        error: step.error.as_ref().map(|failure| FilterError { kind: failure.kind, message: failure.message.clone() }),
-        component: None,
-        reason: None,
-        version: None,
-    }
 }
 
 /// Runs the plan's filters over a mail. Blocks for as long as the guests run: call it on a thread that guests may
@@ -215,6 +103,15 @@ impl Judgement {
     }
 }
 
+/// A call that was made; or the mail, with why the host could not make it.
+type Called<T> = Result<CallReport<T>, (Box<Mail>, CallFailure)>;
+
+/// A call with what is made of its result.
+fn with<T, U>(called: CallReport<T>, make: impl FnOnce(T) -> Result<U, CallFailure>) -> CallReport<U> {
+    let CallReport { mail, own, host, no_room, log, result } = called;
+    CallReport { mail, own, host, no_room, log, result: result.and_then(make) }
+}
+
 /// What a run knows of a group.
 #[derive(Default)]
 struct GroupState {
@@ -270,6 +167,11 @@ impl<'p> Pass<'p> {
     }
 
     fn step(&mut self, filter: &PlannedFilter, mail: Box<Mail>) -> (Box<Mail>, ChainStep) {
+        // First of all, for it fails as little on what it is not asked about as it answers.
+        if filter.answering.as_ref().is_some_and(|rules| !rules.follow_ups) && mail.ticket().is_some() {
+            let reason = "it is not asked about follow-ups".to_owned();
+            return (mail, ChainStep { reason, ..ChainStep::of(FilterOutcome::NotMatched) });
+        }
         let (group, index) = match &filter.place {
             FilterPlace::Member { group, index } => (*group, *index),
             FilterPlace::Broken(broken) => return (mail, ChainStep::failed(broken.failure.clone())),
@@ -394,7 +296,7 @@ impl<'p> Pass<'p> {
         group: usize,
         mail: Box<Mail>,
         call: impl Fn(&mut dyn Guest, Box<Mail>) -> CallReport<T>,
-    ) -> Result<CallReport<T>, (Box<Mail>, CallFailure)> {
+    ) -> Called<T> {
         let plan = self.plan;
         let (Some(planned), Some(state)) = (plan.groups().get(group), self.groups.get_mut(group)) else {
             let message = "The filter's group is not in the plan.".to_owned();
@@ -441,7 +343,11 @@ impl<'p> Pass<'p> {
     ) -> (Box<Mail>, Judgement) {
         let began = Instant::now();
         let at_most = self.at_most(filter.breaker.is_long_from(began), began);
-        let called = match self.call(group, mail, |guest, mail| guest.evaluate(index, mail, at_most)) {
+        let called = match &filter.answering {
+            None => self.judge(filter, group, index, mail, at_most),
+            Some(rules) => self.classify(rules, group, index, mail, at_most),
+        };
+        let called = match called {
             Ok(called) => called,
             Err((mail, failure)) => return (mail, Judgement::by_the_host(failure)),
         };
@@ -452,20 +358,53 @@ impl<'p> Pass<'p> {
             self.put_off(filter, long, time);
         }
         let worked = called.own + called.host;
-        let judged = called.result.and_then(|verdict| {
-            let changes = if verdict.matched { verdict.changes } else { Vec::new() };
-            let accepted = verdict::check(changes, &filter.declared, self.vocabulary)?;
-            let outcome = if verdict.matched { FilterOutcome::Matched } else { FilterOutcome::NotMatched };
-            Ok((
-                ChainStep { changes: verdict::shown(&accepted), reason: verdict.reason, ..ChainStep::of(outcome) },
-                accepted,
-            ))
-        });
-        let (step, accepted) = judged.unwrap_or_else(|failure| (ChainStep::failed(failure), Vec::new()));
+        let (step, accepted) = called.result.unwrap_or_else(|failure| (ChainStep::failed(failure), Vec::new()));
         (
             called.mail,
             Judgement { step: ChainStep { own: called.own, log: called.log, ..step }, accepted, worked, counts: true },
         )
+    }
+
+    /// Has a filter judge the mail: what it says of it, and what is to be set.
+    fn judge(
+        &mut self,
+        filter: &PlannedFilter,
+        group: usize,
+        index: u32,
+        mail: Box<Mail>,
+        at_most: Option<Duration>,
+    ) -> Called<(ChainStep, Vec<AllowedHeader>)> {
+        let vocabulary = self.vocabulary;
+        let called = self.call(group, mail, |guest, mail| guest.evaluate(index, mail, at_most))?;
+        Ok(with(called, |verdict| {
+            let changes = if verdict.matched { verdict.changes } else { Vec::new() };
+            let accepted = verdict::check(changes, &filter.declared, vocabulary)?;
+            let outcome = if verdict.matched { FilterOutcome::Matched } else { FilterOutcome::NotMatched };
+            let step =
+                ChainStep { changes: verdict::shown(&accepted), reason: verdict.reason, ..ChainStep::of(outcome) };
+            Ok((step, accepted))
+        }))
+    }
+
+    /// Has a classifier answer its questions, and decides what follows.
+    fn classify(
+        &mut self,
+        rules: &AnswerRules,
+        group: usize,
+        index: u32,
+        mail: Box<Mail>,
+        at_most: Option<Duration>,
+    ) -> Called<(ChainStep, Vec<AllowedHeader>)> {
+        let (vocabulary, scope) = (self.vocabulary, rules.scope(self.mode == Mode::Dry));
+        let questions = self.plan.groups().get(group).map(|group| group.guests.questions(index)).unwrap_or_default();
+        let called = self.call(group, mail, |guest, mail| guest.classify(index, mail, scope, at_most))?;
+        Ok(with(called, |answers| {
+            let decision = rules.decide(questions, answers, vocabulary);
+            let outcome = if decision.matched { FilterOutcome::Matched } else { FilterOutcome::NotMatched };
+            let changes = verdict::shown(&decision.changes);
+            let step = ChainStep { changes, answers: decision.answers, ..ChainStep::of(outcome) };
+            Ok((step, decision.changes))
+        }))
     }
 
     /// The message waits until the share has room for the whole of the call that was cut short.

@@ -2,6 +2,7 @@
 
 use super::guests::{Guest, Guests, Job, Sandbox};
 use postigo_mail::Mail;
+use postigo_model::classification::{Answer, Question, Scope};
 use postigo_sandbox::{
     Asker, CallFailure, CallReport, Cost, Group, GroupSpec, GuestSession, PrepareError, Runtime, RuntimeOptions,
     ScreenResult, Verdict,
@@ -148,6 +149,10 @@ impl Guests for InRuntime {
         self.group.limits().time
     }
 
+    fn questions(&self, filter: u32) -> &[Question] {
+        self.group.questions(filter)
+    }
+
     fn open(&self) -> Result<Box<dyn Guest>, CallFailure> {
         Ok(Box::new(GuestSession::open(&self.group)?))
     }
@@ -164,6 +169,16 @@ impl Guest for GuestSession {
 
     fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict> {
         GuestSession::evaluate(self, filter, mail, at_most)
+    }
+
+    fn classify(
+        &mut self,
+        filter: u32,
+        mail: Box<Mail>,
+        scope: Scope,
+        at_most: Option<Duration>,
+    ) -> CallReport<Vec<Answer>> {
+        GuestSession::classify(self, filter, mail, scope, at_most)
     }
 
     fn wait_for_room(&mut self) -> Result<(), CallFailure> {

@@ -553,7 +553,7 @@ fn settings_are_checked_of_filters_that_are_off_too_and_every_mistake_is_named()
         filter("3", &Rule::default()),
         filter("4", &Rule { unprepared: true, ..Rule::default() }),
     ];
-    let problems = check_settings(&filters, &AnyComponent, &Fake::default());
+    let problems = check_settings(&filters, &AnyComponent, &Fake::default()).mistakes;
     let named: Vec<_> = problems.iter().map(|problem| (problem.filter.as_str(), problem.place.as_str())).collect();
     assert_eq!(named, [("1", "/when"), ("4", ""), ("2", "/when")]);
 }

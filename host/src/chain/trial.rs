@@ -2,6 +2,7 @@
 //! before, outside any mail's time. Only what fails there too is suspended: a stranger's mails alone switch nothing
 //! off.
 
+use super::answering::AnswerRules;
 use super::breaker::{Breaker, TrialResult};
 use super::guests::{Guest, Guests, with_room};
 use super::planned_filter::{PlannedFilter, PlannedGroup};
@@ -39,6 +40,8 @@ pub struct BreakerTrial {
 enum Of {
     /// A filter of the group, by its index, and the headers that its component declared.
     Filter(u32, Arc<DeclaredHeaders>),
+    /// A classifier of the group, by its index, and what is asked of it.
+    Classifier(u32, Arc<AnswerRules>),
     /// The group's screening.
     Screening,
 }
@@ -56,7 +59,10 @@ impl BreakerTrial {
             name: format!("filter \"{}\"", filter.name),
             guests: Arc::clone(&group.guests),
             breaker: Arc::clone(&filter.breaker),
-            of: Of::Filter(index, Arc::clone(&filter.declared)),
+            of: match &filter.answering {
+                None => Of::Filter(index, Arc::clone(&filter.declared)),
+                Some(rules) => Of::Classifier(index, Arc::clone(rules)),
+            },
             ended: false,
         }
     }
@@ -109,6 +115,11 @@ impl BreakerTrial {
                     verdict::check(changes, declared, vocabulary).map(drop)
                 });
                 Some(judged)
+            }
+            Of::Classifier(index, rules) => {
+                let scope = rules.scope(false);
+                let classify = |guest: &mut dyn Guest, mail: Box<Mail>| guest.classify(*index, mail, scope, None);
+                Some(with_room(guest.as_mut(), mail, classify).ok()?.result.map(drop))
             }
             Of::Screening => {
                 let called =

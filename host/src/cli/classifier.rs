@@ -1,9 +1,10 @@
-//! `classifier`: what classifiers learn from.
+//! `classifier`: what classifiers learn from, and what they answered.
 
 mod examples;
 mod feedback;
 mod models;
 mod question;
+mod why;
 
 use super::{CommandError, Context};
 
@@ -21,6 +22,8 @@ pub enum Command {
     Models(models::Models),
     /// Put one of a filter's models in force, be it an earlier one
     Use(models::Use),
+    /// Say what classifiers guessed about a ticket's mails, how sure they were, and what followed
+    Why(why::Why),
 }
 
 impl Command {
@@ -31,6 +34,7 @@ impl Command {
             Self::Train(train) => train.run(context).await,
             Self::Models(models) => models.run(context).await,
             Self::Use(used) => used.run(context).await,
+            Self::Why(why) => why.run(context).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{CommandError, Context};
 use crate::inbound::files::{self, FileMessage};
 use crate::service::dry_runs::PreparedDryRun;
 use crate::worker::{DryRun, DryRunResult};
+use postigo_model::answer_result::EvidencePiece;
 use postigo_model::configured::{Account, Filter};
 use postigo_model::result::{FilterOutcome, FilterResult};
 use postigo_sandbox::Asker;
@@ -161,6 +162,12 @@ fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>
     }
     for said in filter.reason.iter().flat_map(|reason| reason.split("; ")) {
         let _ = writeln!(text, "    because {}", printable(said));
+    }
+    for answer in &filter.answers {
+        let _ = writeln!(text, "    {}", printable(&answer.sentences()));
+        for EvidencePiece { text: piece, weight } in &answer.evidence {
+            let _ = writeln!(text, "      {weight:+.3} {}", printable(piece));
+        }
     }
     for change in &filter.changes {
         let _ = writeln!(text, "    {}: {}", change.header, printable(&change.value));

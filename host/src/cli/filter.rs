@@ -6,6 +6,7 @@ use super::rows::FoundRows;
 use super::versions::{ThingShow, VersionCommand};
 use super::{CommandError, Context, component, dry_run, upgrade};
 use crate::chain;
+use crate::service::answers::{self, ClassifierOutlook};
 use crate::service::versions::Attributed;
 use crate::service::{configured, filters};
 use crate::store::spool;
@@ -15,6 +16,7 @@ use postigo_model::result::FilterOutcome;
 use postigo_model::timestamp::rfc3339;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// So many messages are looked at to say what a filter did lately.
@@ -147,6 +149,8 @@ async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
     let (filter, place) = found.ok_or_else(|| CommandError::because(missing::<Filter>(name)))?;
     let attributed = Attributed::of(context.store().await?, Filter::KIND, Some(&[name])).await?;
+    // What would follow from answers is known once the chain is prepared, which takes its time.
+    let has_answers = filter.mode.is_some() || !filter.answer.is_empty();
     let filter = document(filter, place, &latest_matches(context).await?, &attributed);
     let history = filters::history(context.store().await?, context.key(), name).await?;
     let ran = history.iter().map(|ran| {
@@ -157,11 +161,42 @@ async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
     let text: String = ran.collect();
     let mut document = filter.clone();
     document["history"] = json!(history);
+    let outlook = if has_answers {
+        answers::outlook(&context.live().await?.current(), name).map_err(told::<Filter>)?
+    } else {
+        None
+    };
+    if let Some(outlook) = &outlook {
+        document["answers"] = json!(outlook);
+    }
     context.output().document(&document, || {
         let shown = lines(&filter);
-        if text.is_empty() { shown } else { format!("{shown}\nWhat it ran, the latest first:\n{text}") }
+        let ran = if text.is_empty() { String::new() } else { format!("\nWhat it ran, the latest first:\n{text}") };
+        format!("{shown}{ran}{}", outlook.as_ref().map(followed).unwrap_or_default())
     });
     Ok(())
+}
+
+/// What would follow from a classifier's answers, label by label.
+fn followed(outlook: &ClassifierOutlook) -> String {
+    let mut text = format!("\nWhat follows from its answers ({}):\n", outlook.mode.name());
+    // Writing to a string does not fail.
+    for mapped in &outlook.mapped {
+        let (question, header) = (printable(&mapped.question), printable(&mapped.header));
+        let missing = if mapped.is_asked { "" } else { ": the classifier has no such question" };
+        let _ = writeln!(text, "  {question} → {header}{missing}");
+        for label in &mapped.labels {
+            let (name, value) = (printable(&label.label), printable(&label.value));
+            let _ = match &label.nothing_since {
+                Some(why) => writeln!(text, "    {name:?}: nothing: {}", printable(why)),
+                None => writeln!(text, "    {name:?}: {value:?} from {} on", label.threshold),
+            };
+        }
+    }
+    for question in &outlook.unmapped {
+        let _ = writeln!(text, "  {}: nothing follows", printable(question));
+    }
+    text
 }
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), CommandError> {

@@ -203,6 +203,11 @@ fn read(key: &ConfigurationKey, text: &str) -> Result<Value, String> {
                 first(keys)
             )),
         },
+        KeyContent::Tables { .. } if text.is_empty() => Ok(Value::Array(Vec::new())),
+        KeyContent::Tables { keys, .. } => match notation(text) {
+            Some(Value::Array(tables)) => Ok(Value::Array(tables)),
+            _ => Err(format!("must be a list of tables, as in {}='[{{ {} = … }}]'.", key.name, first(keys))),
+        },
         KeyContent::Value { schema, .. } if text.is_empty() && allows(schema, "null") => Ok(Value::Null),
         KeyContent::Value { default, .. } if text.is_empty() => Ok(default.clone()),
         KeyContent::Value { schema, .. } => value(schema, text),
@@ -264,6 +269,9 @@ fn text_of(found: &KeyMatch<'_>, file: &str) -> Result<Value, String> {
         }
         KeyMatch::Key(ConfigurationKey { content: KeyContent::Table { .. }, .. }) => {
             Err("is a table: set it key by key.".to_owned())
+        }
+        KeyMatch::Key(ConfigurationKey { content: KeyContent::Tables { .. }, .. }) => {
+            Err("is a list of tables: write it as KEY=VALUE.".to_owned())
         }
         KeyMatch::Key(_) | KeyMatch::Inside | KeyMatch::Nothing => reference
             .as_object()

@@ -212,6 +212,10 @@ fn tell(text: &mut String, table: &str, keys: &[ConfigurationKey]) {
     for ConfigurationKey { name, help, content } in keys {
         match content {
             KeyContent::Table { keys, .. } => tell(text, &format!("{table}{name}."), keys),
+            KeyContent::Tables { keys, .. } => {
+                let _ = writeln!(text, "  {table}{name}='[{{ … }}, …]'\n          {help}");
+                tell(text, &format!("{table}{name}: "), keys);
+            }
             _ => {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "  {table}{name}\n          {help}");

@@ -90,7 +90,7 @@ enum Command {
     /// What filters are made of: shipped and uploaded components
     #[command(subcommand)]
     Component(component::Command),
-    /// What classifiers learn from
+    /// What classifiers learn from, and what they answered
     #[command(subcommand)]
     Classifier(classifier::Command),
     /// Dry runs of the whole chain

@@ -8,7 +8,7 @@ use postigo_model::configured::{KindVisitor, Settings, visit_kinds};
 /// The guide, whose only block of TOML is an example of everything.
 const GUIDE: &str = include_str!("../../../docs/configuration.md");
 
-/// The keys that the example has in `[settings]` or the first table of a kind.
+/// The keys that the example has in `[settings]` or the tables of a kind.
 fn shown(kind: &str) -> toml::Table {
     let from = GUIDE.find("```toml\n").unwrap() + "```toml\n".len();
     let example: toml::Table = toml::from_str(GUIDE[from..].split("```").next().unwrap()).unwrap();
@@ -16,7 +16,7 @@ fn shown(kind: &str) -> toml::Table {
         panic!("docs/configuration.md has no example of `[[{kind}]]`: write one in its block of TOML");
     });
     match things {
-        toml::Value::Array(things) => things[0].as_table().unwrap().clone(),
+        toml::Value::Array(things) => things.iter().flat_map(|thing| thing.as_table().unwrap().clone()).collect(),
         settings => settings.as_table().unwrap().clone(),
     }
 }
@@ -24,7 +24,9 @@ fn shown(kind: &str) -> toml::Table {
 /// The paths of keys, those of tables inside a thing after a dot.
 fn paths(keys: &[ConfigurationKey], table: &str) -> Vec<String> {
     let path = |key: &ConfigurationKey| match &key.content {
-        KeyContent::Table { keys, .. } => paths(keys, &format!("{table}{}.", key.name)),
+        KeyContent::Table { keys, .. } | KeyContent::Tables { keys, .. } => {
+            paths(keys, &format!("{table}{}.", key.name))
+        }
         _ => vec![format!("{table}{}", key.name)],
     };
     keys.iter().flat_map(path).collect()

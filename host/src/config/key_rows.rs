@@ -54,7 +54,7 @@ impl Rows {
         for key in keys {
             let name = format!("{table}{}", key.name);
             let (values, default) = match &key.content {
-                KeyContent::Table { keys, .. } => {
+                KeyContent::Table { keys, .. } | KeyContent::Tables { keys, .. } => {
                     self.add(kind, &format!("{name}."), keys);
                     continue;
                 }
@@ -76,7 +76,7 @@ fn values(schema: &Value) -> String {
         return code(words);
     }
     if let Some(parts) = schema["oneOf"].as_array() {
-        return parts.iter().map(values).collect::<Vec<_>>().join(", ");
+        return parts.iter().filter(|part| part["type"] != "null").map(values).collect::<Vec<_>>().join(", ");
     }
     let examples = schema["examples"].as_array().map(code);
     match (type_of(schema), examples) {
@@ -85,6 +85,9 @@ fn values(schema: &Value) -> String {
             (Some(least), Some(most)) if most < u64::from(u32::MAX) => format!("a number from {least} to {most}"),
             (least, _) => format!("a number from {} on", least.unwrap_or_default()),
         },
+        ("number", _) => format!("a number from {} to {}", schema["minimum"], schema["maximum"]),
+        ("object", _) if schema["additionalProperties"]["type"] == "number" => "a table of such numbers".to_owned(),
+        ("object", _) if schema["additionalProperties"]["type"] == "string" => "a table of texts".to_owned(),
         ("array", _) if schema["items"]["enum"].is_array() => format!("a list of {}", values(&schema["items"])),
         ("array", _) => "a list of texts".to_owned(),
         ("object", _) => "a table".to_owned(),

@@ -1,6 +1,7 @@
 //! The configuration as a whole: read from a file, checked by the rules, compared and applied, taken up by the chain.
 
 mod access_rules;
+mod answer_rules;
 mod binding;
 mod difference;
 mod draft;
@@ -28,4 +29,4 @@ pub use granting::widened;
 pub use key_rows::{KeyRow, as_markdown, key_rows};
 pub use place::ConfigurationPlace;
 pub use reference::{given_or_named, named};
-pub use review::{MOST_VALUES, judge, review, second_look};
+pub use review::{MOST_VALUES, Review, judge, review};

@@ -1,10 +1,11 @@
 //! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of
 //! filters, which only their components can judge.
 
-use super::{access_rules, filter_rules, rules};
+use super::{access_rules, answer_rules, filter_rules, rules};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{AskersSandbox, Components, NeededComponents, check_settings};
 use crate::store::{Store, StoreError};
+use postigo_mail::Vocabulary;
 use postigo_model::configured::Breach;
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Configuration, Filter};
@@ -29,6 +30,15 @@ const ALL_VALUES: usize = 200_000;
 /// … beyond which a filter may have so many.
 const FEW: usize = 1_000;
 
+/// What was found in a configuration that is to be saved.
+#[derive(Debug, Default)]
+pub struct Review {
+    /// What keeps it from being saved.
+    pub mistakes: Vec<Breach>,
+    /// What of the change is worth a second look, and is saved all the same.
+    pub warnings: Vec<Breach>,
+}
+
 /// Settles what the components of changed filters mean, and names every rule that `after` then breaks, and every
 /// mistake in the settings of the filters that run otherwise than in `before`.
 ///
@@ -39,22 +49,19 @@ pub async fn review(
     after: &mut Configuration,
     store: &Store,
     sandbox: &AskersSandbox,
-) -> Result<Vec<Breach>, StoreError> {
+) -> Result<Review, StoreError> {
     let unsettled = settle_components(before, after, store).await?;
     let judged = judge(before, after, store, sandbox).await?;
     // What is not settled cannot be found either: once is enough.
     let is_told = |breach: &Breach| unsettled.iter().any(|told| told.name == breach.name && told.kind == breach.kind);
-    let judged: Vec<Breach> =
-        judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
-    let access = access_rules::look(before, after).breaches;
-    Ok(unsettled.into_iter().chain(judged).chain(access).collect())
-}
-
-/// What of a change is worth a second look, and is saved all the same.
-pub fn second_look(before: &Configuration, after: &Configuration) -> Vec<Breach> {
-    let mut warnings = access_rules::look(before, after).warnings;
-    warnings.extend(filter_rules::warnings(before, after));
-    warnings
+    let mistakes: Vec<Breach> =
+        judged.mistakes.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
+    let access = access_rules::look(before, after);
+    let filters = filter_rules::warnings(before, after);
+    Ok(Review {
+        mistakes: unsettled.into_iter().chain(mistakes).chain(access.breaches).collect(),
+        warnings: access.warnings.into_iter().chain(filters).chain(judged.warnings).collect(),
+    })
 }
 
 /// Settles the components of the filters that are new or name another one; a valid one must be activated.
@@ -82,23 +89,23 @@ async fn settle_components(
 }
 
 /// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in
-/// `before`; what their components mean is settled.
+/// `before`; what their components mean is settled. Of classifiers also what is worth a second look.
 pub async fn judge(
     before: &Configuration,
     after: &Configuration,
     store: &Store,
     sandbox: &AskersSandbox,
-) -> Result<Vec<Breach>, StoreError> {
-    let mut breaches = rules::check(after);
+) -> Result<Review, StoreError> {
+    let mut review = Review { mistakes: rules::check(after), ..Review::default() };
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
     let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();
     if changed.is_empty() {
-        return Ok(breaches);
+        return Ok(review);
     }
     let too_large = bound_settings(after, &changed);
     if !too_large.is_empty() {
-        breaches.extend(too_large);
-        return Ok(breaches);
+        review.mistakes.extend(too_large);
+        return Ok(review);
     }
     let made = |filter: &Filter| (filter.component.clone(), filter.digest.clone());
     let components: BTreeSet<_> = changed.iter().filter_map(|name| after.filters.get(*name)).map(made).collect();
@@ -115,11 +122,19 @@ pub async fn judge(
                 filter.component
             ),
         };
-        breaches.push(breach(&filter.name, "/component", "", sentence));
+        review.mistakes.push(breach(&filter.name, "/component", "", sentence));
     }
     let changed = changed.into_iter().map(str::to_owned).collect();
-    breaches.extend(try_settings(present, changed, gathered, sandbox).await?);
-    Ok(breaches)
+    let vocabulary = Vocabulary::of(after);
+    let tried = try_settings(present, changed, gathered, vocabulary, sandbox).await?;
+    // What the rules say of a place already is not said again of its labels.
+    let is_told = |breach: &Breach| {
+        review.mistakes.iter().any(|told| told.name == breach.name && told.sentence == breach.sentence)
+    };
+    let more: Vec<Breach> = tried.mistakes.into_iter().filter(|breach| !is_told(breach)).collect();
+    review.mistakes.extend(more);
+    review.warnings.extend(tried.warnings);
+    Ok(review)
 }
 
 /// Whether a filter is new, comes into use, or names another component; or the same one in a form that is not settled
@@ -141,6 +156,10 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
             || before.settings != after.settings
             || before.grants != after.grants
             || before.limits != after.limits
+            || before.mode != after.mode
+            || before.follow_ups != after.follow_ups
+            || before.evidence != after.evidence
+            || before.answer != after.answer
             || (after.valid.is_valid() && !before.valid.is_valid())
     })
 }
@@ -216,8 +235,9 @@ async fn try_settings(
     filters: Vec<Filter>,
     changed: BTreeSet<String>,
     components: NeededComponents,
+    vocabulary: Vocabulary,
     sandbox: &AskersSandbox,
-) -> Result<Vec<Breach>, StoreError> {
+) -> Result<Review, StoreError> {
     let turn = sandbox.turn().await;
     let sandbox = sandbox.clone();
     let work = move || {
@@ -226,9 +246,20 @@ async fn try_settings(
         let mut breaches =
             by_schema(filters.iter().filter(|filter| changed.contains(&filter.name)), &components, &sandbox);
         let fitting = filters.iter().filter(|filter| !breaches.iter().any(|breach| breach.name == filter.name));
-        let problems = check_settings(fitting, &components, &sandbox);
-        breaches.extend(problems.into_iter().filter(|problem| changed.contains(&problem.filter)).map(in_settings));
-        breaches
+        let configured = check_settings(fitting, &components, &sandbox);
+        let problems = configured.mistakes.into_iter();
+        breaches.extend(problems.filter(|problem| changed.contains(&problem.filter)).map(in_settings));
+        let mut review = Review { mistakes: breaches, ..Review::default() };
+        for filter in filters.iter().filter(|filter| changed.contains(&filter.name)) {
+            if let Some(questions) = configured.questions.get(&filter.name) {
+                let found = answer_rules::look(filter, questions, &vocabulary);
+                review.mistakes.extend(found.mistakes);
+                review.warnings.extend(found.warnings);
+            } else if components.find(filter).is_some_and(|component| !component.is_classifier()) {
+                review.mistakes.extend(answer_rules::without_classifier(filter));
+            }
+        }
+        review
     };
     Ok(blocking(WorkKind::Preparation, "", work).await?)
 }

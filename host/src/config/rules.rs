@@ -18,6 +18,7 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     configuration.auto_responses.values().for_each(|answer| rules.auto_response(answer));
     configuration.templates.values().for_each(|template| rules.template(template));
     configuration.transports.values().for_each(|transport| rules.transport(transport));
+    rules.breaches.extend(super::answer_rules::check(configuration));
     rules.breaches.extend(super::binding::check(configuration));
     rules.breaches
 }

@@ -154,7 +154,7 @@ limits = { time = "1h" }
             "a.toml:22: key after_fetch (account \"main\"): must be \"delete\", \"seen\", \"move:FOLDER\" or \"keep\".",
             "a.toml:23: key tls.verfy (account \"main\"): there is no key `verfy` here; the keys are ca, client_certificate, client_key, verify, certificate, key.",
             "a.toml:26: key name (queue \"Lost\"): the queue \"Lost\" is there twice.",
-            "a.toml:31: key grants (filter \"f\"): must be a list of grants, which are body, attachments, raw; \"http:example.org\" is reserved, and this version offers no HTTP to filters.",
+            "a.toml:31: key grants (filter \"f\"): must be a list of grants, which are body, attachments, raw, final; \"http:example.org\" is reserved, and this version offers no HTTP to filters.",
             "a.toml:32: key limits.time (filter \"f\"): must be a duration from \"1ms\" to \"60s\".",
         ]
     );

@@ -6,6 +6,7 @@
 //! what the command line calls, so that both give the same results and the same errors.
 
 mod accounts;
+mod answers;
 mod articles;
 mod auth;
 mod authority;
@@ -125,6 +126,7 @@ fn layered(routes: Router<ApiState>) -> Router<ApiState> {
 fn nouns() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(accounts::routes())
+        .merge(answers::routes())
         .merge(articles::routes())
         .merge(chain::routes())
         .merge(communications::routes())

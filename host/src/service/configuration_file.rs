@@ -4,7 +4,8 @@
 use super::saving::Tries;
 use super::{ServiceError, configured};
 use crate::config::{
-    self, ConfigurationFile, ConfigurationPlace, Difference, DifferenceKind, Draft, differences, given_or_named, review,
+    self, ConfigurationFile, ConfigurationPlace, Difference, DifferenceKind, Draft, Review, differences,
+    given_or_named, review,
 };
 use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
@@ -83,13 +84,13 @@ pub async fn apply(
         }
         let still_lost = still_lost(&drafts, &lost);
         drafts.add(still_lost);
-        let breaches = review(&before, &mut drafts.last.configuration, place.store, &place.asked()).await?;
-        drafts.add(breaches);
+        let Review { mistakes, mut warnings } =
+            review(&before, &mut drafts.last.configuration, place.store, &place.asked()).await?;
+        drafts.add(mistakes);
         let mistakes = drafts.tell();
         if !mistakes.is_empty() {
             return Err(ServiceError::FileMistakes(mistakes));
         }
-        let mut warnings = config::second_look(&before, &drafts.last.configuration);
         warnings.append(&mut drafts.warnings);
         let (customers, mut applied) = compare(&before, &drafts, place.store).await?;
         drafts.add(warnings);

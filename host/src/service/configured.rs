@@ -5,7 +5,7 @@
 
 use super::saving::Tries;
 use super::{ServiceError, ThingMistake};
-use crate::config::{self, differences, keep_secrets, review, widened};
+use crate::config::{self, Review, differences, keep_secrets, review, widened};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
@@ -248,7 +248,8 @@ pub(super) async fn change_given<T>(
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
         let (value, mut mistakes) = edit(&mut after)?;
-        let mut breaches = review(&before, &mut after, place.store, &place.asked()).await?;
+        let Review { mistakes: mut breaches, warnings } =
+            review(&before, &mut after, place.store, &place.asked()).await?;
         breaches.extend(machine.into_iter().flat_map(|machine| machine.check(&before, &after)));
         mistakes.extend(broken(&before, &after, breaches));
         if !mistakes.is_empty() {
@@ -260,7 +261,6 @@ pub(super) async fn change_given<T>(
                 return Err(ServiceError::NotGranted(widened));
             }
         }
-        let warnings = config::second_look(&before, &after);
         if is_trial {
             return Ok(SavedChange { value, configuration: after, warnings });
         }

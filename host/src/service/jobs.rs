@@ -195,8 +195,8 @@ async fn given_filters(
     if places.is_empty() || !mistakes.is_empty() {
         return Ok(after);
     }
-    let breaches = review(before, &mut after, editor.place.store, &editor.place.asked()).await?;
-    for breach in breaches {
+    let reviewed = review(before, &mut after, editor.place.store, &editor.place.asked()).await?;
+    for breach in reviewed.mistakes {
         let place = places.get(&breach.name).filter(|_| breach.kind == Filter::KIND);
         let given = |place: &String| mistake(format!("{place}{}", breach.place), breach.sentence.clone());
         mistakes.push(place.map_or_else(|| mistake("", breach.to_string()), given));

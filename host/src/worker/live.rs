@@ -242,8 +242,7 @@ impl Live {
         let components = NeededComponents::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
         let components = components.with_models(&configuration, &self.store, &self.key).await?;
         let unreadable = components::unreadable(&self.store).await?;
-        let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
-        let vocabulary = Vocabulary::new(&fields);
+        let vocabulary = Vocabulary::of(&configuration);
         self.withdraw(&before, &configuration);
         let sandbox = Arc::clone(&self.sandbox);
         let setup = blocking(WorkKind::Preparation, "", move || {

@@ -4,6 +4,7 @@ use super::evaluate::EvaluatedMessage;
 use crate::chain::{ChainPlan, ChainStep, PlannedFilter};
 use crate::commlog::{Communication, entry_key};
 use postigo_mail::DroppedHeader;
+use postigo_model::answer_result::AnswerResult;
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::result::{FilterOutcome, MessageResult};
 use postigo_model::spool::ClaimedMessage;
@@ -83,7 +84,8 @@ fn chain(communication: &mut Communication, plan: &ChainPlan, evaluated: &Evalua
         if is_kept {
             let (priority, sentence) = told(step, filter);
             communication.entry(priority, &key, sentence);
-            if !matches!(step.outcome, FilterOutcome::NotMatched | FilterOutcome::NotRun) {
+            let did_nothing = matches!(step.outcome, FilterOutcome::NotMatched | FilterOutcome::NotRun);
+            if !did_nothing || !step.answers.is_empty() {
                 communication.touched_by(&filter.name);
             }
         }
@@ -95,20 +97,31 @@ fn time(step: &ChainStep) -> String {
     format!("{} µs ({} µs its own)", step.took.as_micros(), step.own.as_micros())
 }
 
+/// What a classifier answered, what followed, and what of it is not said by that: the headers that were set.
+fn answered(step: &ChainStep, filter: &PlannedFilter) -> String {
+    let mode = filter.answering.as_ref().map(|rules| rules.mode.name()).unwrap_or_default();
+    let answers: Vec<String> = step.answers.iter().map(AnswerResult::sentences).collect();
+    let set = if step.changes.is_empty() { "It sets nothing.".to_owned() } else { changes(step) };
+    format!("{} Mode {mode}. {set}", answers.join(" "))
+}
+
+fn changes(step: &ChainStep) -> String {
+    let changes = step.changes.iter().map(|change| format!("{}: {}", change.header, change.value));
+    format!("It sets {}.", changes.collect::<Vec<_>>().join("; "))
+}
+
 fn told(step: &ChainStep, filter: &PlannedFilter) -> (Priority, String) {
     let component = filter.version.title();
     let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };
     match step.outcome {
+        FilterOutcome::Matched | FilterOutcome::NotMatched if !step.answers.is_empty() => {
+            let matched = if step.outcome == FilterOutcome::Matched { "Matched" } else { "Not matched" };
+            (Priority::Info, format!("{matched} in {time} by {component}. {}{stopped}", answered(step, filter)))
+        }
         FilterOutcome::Matched => {
-            let changes: Vec<String> =
-                step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
-            let changes = if changes.is_empty() {
-                "It sets nothing.".to_owned()
-            } else {
-                format!("It sets {}.", changes.join("; "))
-            };
+            let changes = if step.changes.is_empty() { "It sets nothing.".to_owned() } else { changes(step) };
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
             (Priority::Info, format!("Matched{reason} in {time} by {component}. {changes}{stopped}"))
         }

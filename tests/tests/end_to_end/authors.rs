@@ -48,7 +48,7 @@ fn an_authors_slow_filters_leave_room_for_an_admins_change() {
 }
 
 /// Where the guests are built.
-fn guests() -> std::path::PathBuf {
+pub fn guests() -> std::path::PathBuf {
     let target = binary().ancestors().nth(2).map(Path::to_owned).unwrap();
     target.join("guests")
 }

@@ -5,6 +5,7 @@
 mod alike;
 mod answers;
 mod authors;
+mod classifiers;
 mod clients;
 mod collection;
 mod command_line;

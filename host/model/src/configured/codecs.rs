@@ -2,11 +2,12 @@
 
 use super::form::Codec;
 use super::units::{format_duration, format_size, parse_duration, parse_size};
-use super::{AfterFetch, Dispatch, Validity};
+use super::{AfterFetch, Dispatch, Thresholds, Validity};
 use crate::guest::Grant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -253,7 +254,57 @@ pub const OBJECT: Codec<Value> = Codec {
     schema: || json!({ "type": "object" }),
 };
 
-/// What a filter may read beside headers; null: as its component has it.
+/// Texts by name.
+pub const TEXTS_BY_NAME: Codec<BTreeMap<String, String>> = Codec {
+    read: |value| {
+        let text = |(name, text): (&String, &Value)| Some((name.clone(), text.as_str()?.to_owned()));
+        let texts = value.as_object().and_then(|fields| fields.iter().map(text).collect());
+        texts.ok_or_else(|| "a table of texts".to_owned())
+    },
+    write: |texts| texts.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect(),
+    schema: || json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+};
+
+/// The key of a table of thresholds that is no label.
+const DEFAULT: &str = "default";
+
+/// How sure a classifier must be: a number for all labels, or a table with one for each and a `default`.
+pub const THRESHOLDS: Codec<Thresholds> = Codec {
+    read: |value| {
+        let expected =
+            || "a number from 0 to 1, or a table of such, as in { default = 0.9, \"Billing\" = 0.97 }".to_owned();
+        let share = |value: &Value| value.as_f64().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(expected);
+        let Value::Object(fields) = value else {
+            return Ok(Thresholds { default: share(value)?, labels: BTreeMap::new() });
+        };
+        let mut thresholds = Thresholds::default();
+        for (label, value) in fields {
+            if label == DEFAULT {
+                thresholds.default = share(value)?;
+            } else {
+                thresholds.labels.insert(label.clone(), share(value)?);
+            }
+        }
+        Ok(thresholds)
+    },
+    write: |thresholds| {
+        if thresholds.labels.is_empty() {
+            return Value::from(thresholds.default);
+        }
+        let labels = thresholds.labels.iter().map(|(label, share)| (label.as_str(), *share));
+        [(DEFAULT, thresholds.default)]
+            .into_iter()
+            .chain(labels)
+            .map(|(label, share)| (label.to_owned(), Value::from(share)))
+            .collect()
+    },
+    schema: || {
+        let share = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+        json!({ "oneOf": [share, { "type": "object", "additionalProperties": share }] })
+    },
+};
+
+/// What a filter may read beside headers, or do; null: as its component has it.
 pub const GRANTS: Codec<Option<Vec<Grant>>> = Codec {
     read: |value| {
         let Some(names) = (OPTIONAL_TEXTS.read)(value)? else { return Ok(None) };
@@ -281,7 +332,7 @@ pub const GRANTS: Codec<Option<Vec<Grant>>> = Codec {
     schema: || {
         let grant = json!({
             "title": "Grant",
-            "description": "What a filter may read beside headers: text and HTML, attachments, the received bytes.",
+            "description": "What a filter may read beside headers (text and HTML, attachments, the received bytes), and, as `final`, that a classifier may end a mail's way.",
             "type": "string",
             "enum": Grant::ALL.map(Grant::name)
         });
@@ -300,6 +351,19 @@ fn no_grant(name: &str) -> String {
     }
 }
 
+/// How many pieces of a mail are kept with an answer.
+pub const EVIDENCE: Codec<u32> = Codec {
+    read: |value| match (COUNT.read)(value) {
+        Ok(count) if count <= MOST_EVIDENCE => Ok(count),
+        _ => Err(format!("a number from 0 to {MOST_EVIDENCE}")),
+    },
+    write: COUNT.write,
+    schema: || json!({ "type": "integer", "minimum": 0, "maximum": MOST_EVIDENCE }),
+};
+
+/// The most pieces of a mail that are kept with an answer.
+pub const MOST_EVIDENCE: u32 = 20;
+
 /// How many connections there may be.
 pub const CONNECTIONS: Codec<u32> =
     Codec { schema: || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }), ..COUNT };
@@ -307,6 +371,15 @@ pub const CONNECTIONS: Codec<u32> =
 /// One of the words of an enumeration; serde's own list of them is the error.
 pub const fn word<T: Serialize + DeserializeOwned + ToSchema>() -> Codec<T> {
     Codec { read: read_word, write: write_word, schema: word_schema::<T> }
+}
+
+/// One of the words of an enumeration; null, or left out: none of them.
+pub const fn optional_word<T: Serialize + DeserializeOwned + ToSchema>() -> Codec<Option<T>> {
+    Codec {
+        read: |value| if value.is_null() { Ok(None) } else { read_word(value).map(Some) },
+        write: |word| word.as_ref().map_or(Value::Null, write_word),
+        schema: || json!({ "oneOf": [word_schema::<T>(), { "type": "null" }] }),
+    }
 }
 
 /// A list of the words of an enumeration, sorted, each once.

@@ -94,6 +94,15 @@ pub trait KeyVisitor {
         value: &mut Option<T>,
         describe: impl FnOnce(&mut Self, &mut T),
     );
+
+    /// A list of tables inside. Each is read whole: what it leaves out has its default.
+    fn tables<T: Default>(
+        &mut self,
+        key: &'static str,
+        table: NestedTable,
+        values: &mut Vec<T>,
+        describe: impl Fn(&mut Self, &mut T),
+    );
 }
 
 /// What a table inside a thing is.
@@ -263,6 +272,36 @@ impl KeyVisitor for ObjectReader<'_> {
             }
         }
     }
+
+    fn tables<T: Default>(
+        &mut self,
+        key: &'static str,
+        _table: NestedTable,
+        values: &mut Vec<T>,
+        describe: impl Fn(&mut Self, &mut T),
+    ) {
+        self.known.push(key);
+        let items = match self.fields.get(key) {
+            None => return,
+            Some(Value::Array(items)) => items,
+            Some(_) => return self.problem(key, "must be a list of tables.".to_owned()),
+        };
+        values.clear();
+        let list = below(&self.pointer, key);
+        for (index, item) in items.iter().enumerate() {
+            let pointer = below(&list, &index.to_string());
+            let Value::Object(fields) = item else {
+                self.problems.push(ConfigurationMistake { pointer, sentence: "must be a table.".to_owned() });
+                continue;
+            };
+            let mut reader =
+                ObjectReader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
+            let mut value = T::default();
+            describe(&mut reader, &mut value);
+            self.problems.extend(reader.finish());
+            values.push(value);
+        }
+    }
 }
 
 impl KeyVisitor for Writer {
@@ -292,6 +331,21 @@ impl KeyVisitor for Writer {
         if let Some(inner) = value {
             self.table(key, table, |writer| describe(writer, inner));
         }
+    }
+
+    fn tables<T: Default>(
+        &mut self,
+        key: &'static str,
+        _table: NestedTable,
+        values: &mut Vec<T>,
+        describe: impl Fn(&mut Self, &mut T),
+    ) {
+        let written = values.iter_mut().map(|value| {
+            let mut writer = Self::default();
+            describe(&mut writer, value);
+            Value::Object(writer.fields)
+        });
+        self.fields.insert(key.to_owned(), written.collect());
     }
 }
 

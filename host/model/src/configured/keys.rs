@@ -39,6 +39,13 @@ pub enum KeyContent {
         /// Whether it may be missing, which null says.
         is_optional: bool,
     },
+    /// A list of tables, none of them by default.
+    Tables {
+        /// The name of the schema of each: `AnswerMapping`.
+        schema: &'static str,
+        /// The keys of each.
+        keys: Vec<ConfigurationKey>,
+    },
 }
 
 /// In which way a schema says what a thing is.
@@ -101,12 +108,18 @@ impl ConfigurationKey {
                     wrapped(inner)
                 }
             }
+            KeyContent::Tables { schema: title, keys } => {
+                json!({ "type": "array", "items": item_schema(title, self.help, keys, shape) })
+            }
         };
         described["description"] = Value::from(self.help);
         if let KeyContent::Value { default, .. } = &self.content
             && shape == SchemaShape::Given
         {
             described["default"] = default.clone();
+        }
+        if matches!(self.content, KeyContent::Tables { .. }) && shape == SchemaShape::Given {
+            described["default"] = json!([]);
         }
         described
     }
@@ -119,6 +132,15 @@ impl ConfigurationKey {
             (_, SchemaShape::Given) => false,
         }
     }
+}
+
+/// JSON Schema of a table in a list. A change of the thing that has the list gives each table of it whole.
+fn item_schema(title: &str, help: &str, keys: &[ConfigurationKey], shape: SchemaShape) -> Value {
+    let given = match shape {
+        SchemaShape::Shown => SchemaShape::Shown,
+        SchemaShape::Given | SchemaShape::Change => SchemaShape::Given,
+    };
+    schema(title, help, keys, given)
 }
 
 /// What has a name of its own stands by itself, so that what a key says of it is the key's.
@@ -171,6 +193,19 @@ impl KeyVisitor for Collector {
         describe: impl FnOnce(&mut Self, &mut T),
     ) {
         self.inner(key, table, true, |collector| describe(collector, &mut T::default()));
+    }
+
+    fn tables<T: Default>(
+        &mut self,
+        key: &'static str,
+        table: NestedTable,
+        _values: &mut Vec<T>,
+        describe: impl Fn(&mut Self, &mut T),
+    ) {
+        let mut inner = Self::default();
+        describe(&mut inner, &mut T::default());
+        let content = KeyContent::Tables { schema: table.schema, keys: inner.0 };
+        self.0.push(ConfigurationKey { name: key, help: table.help, content });
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod about;
 mod access;
+mod answer_mapping;
 mod breach;
 pub mod codecs;
 mod configuration;
@@ -24,6 +25,7 @@ pub mod units;
 
 pub use about::{About, Column};
 pub use access::*;
+pub use answer_mapping::*;
 pub use breach::Breach;
 pub use configuration::*;
 pub use destination::Destination;

@@ -100,6 +100,16 @@ impl KeyVisitor for Collected<'_> {
     ) {
         describe(self, &mut T::default());
     }
+
+    fn tables<T: Default>(
+        &mut self,
+        _key: &'static str,
+        _table: NestedTable,
+        _values: &mut Vec<T>,
+        describe: impl Fn(&mut Self, &mut T),
+    ) {
+        describe(self, &mut T::default());
+    }
 }
 
 #[cfg(test)]

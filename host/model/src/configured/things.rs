@@ -1,5 +1,6 @@
 //! The configured things, under the names that the configuration file and the REST API use.
 
+use super::{AnswerMapping, ClassifierMode};
 use crate::guest::Grant;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -426,6 +427,14 @@ pub struct Filter {
     pub grants: Option<Vec<Grant>>,
     /// Limits.
     pub limits: crate::guest::GuestLimits,
+    /// Of a classifier, how far its answers go; none: as by default.
+    pub mode: Option<ClassifierMode>,
+    /// Of a classifier, whether it is asked about follow-ups, too.
+    pub follow_ups: bool,
+    /// Of a classifier, so many pieces of the mail that spoke for an answer are kept with it.
+    pub evidence: u32,
+    /// Of a classifier, what follows from its answers.
+    pub answer: Vec<AnswerMapping>,
     /// What the component's schema says; an object.
     pub settings: serde_json::Value,
 }
@@ -442,6 +451,10 @@ impl Default for Filter {
             comment: String::new(),
             grants: None,
             limits: crate::guest::GuestLimits::default(),
+            mode: None,
+            follow_ups: false,
+            evidence: 0,
+            answer: Vec::new(),
             settings: serde_json::Value::Object(serde_json::Map::new()),
         }
     }

@@ -60,8 +60,15 @@ pub async fn save(
 
 /// Keys that a host of an earlier version that still runs does not know, of which it reads no row that has one: a row has
 /// them where they say something.
-const LATER_KEYS: [(&str, &str); 3] =
-    [(SETTINGS, "kept_versions"), (Queue::KIND, "description"), (Queue::KIND, "keywords")];
+const LATER_KEYS: [(&str, &str); 7] = [
+    (SETTINGS, "kept_versions"),
+    (Queue::KIND, "description"),
+    (Queue::KIND, "keywords"),
+    (Filter::KIND, "mode"),
+    (Filter::KIND, "follow_ups"),
+    (Filter::KIND, "evidence"),
+    (Filter::KIND, "answer"),
+];
 
 /// Leaves out such keys where they say nothing.
 fn leave_out_later<D: HasKeys + Default>(kind: &str, written: &mut Map<String, Value>) {

@@ -82,6 +82,7 @@ mod tests {
             changes: Vec::new(),
             micros: Some(3),
             error: None,
+            answers: Vec::new(),
             component: None,
             reason: None,
             version: None,

@@ -90,14 +90,14 @@ fn prepare(order: Order, following: &[u8]) -> Result<(Arc<LiveConfiguration>, La
     let options = RuntimeOptions::new(order.cache.clone(), program);
     let sandbox = LazySandbox::new(RuntimeOptions { threads: Some(1), memory: order.guest_memory, ..options });
     let configuration = order.configuration();
-    let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
+    let vocabulary = Vocabulary::of(&configuration);
     let components = order.components(following);
     if !components.is_empty() {
         // Without it no filter has its place, which says nothing of them.
         sandbox.runtime().map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     }
     let plan = order.plan.prepare(&components, &sandbox)?;
-    Ok((Arc::new(LiveConfiguration::new(configuration, plan, Vocabulary::new(&fields))), sandbox))
+    Ok((Arc::new(LiveConfiguration::new(configuration, plan, vocabulary)), sandbox))
 }
 
 /// Reads the mail, with all that is read of it later, in the parent: there it is known to be harmless.

@@ -9,7 +9,7 @@
 use super::job::AloneJob;
 use crate::chain::{Mode, PlanDocument};
 use postigo_mail::Envelope;
-use postigo_model::configured::{Configuration, DynamicField, Settings, SystemAddress};
+use postigo_model::configured::{Configuration, DynamicField, Queue, Settings, SystemAddress};
 use postigo_model::ticket::{FollowUpSearch, FollowedTicket};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -35,6 +35,8 @@ pub struct Order {
     settings: Settings,
     system_addresses: Vec<String>,
     dynamic_fields: Vec<DynamicField>,
+    /// The names of those in use.
+    queues: Vec<String>,
     account: String,
     trusted: bool,
     received_at: i64,
@@ -85,6 +87,9 @@ impl Order {
             settings: configuration.settings.clone(),
             system_addresses: configuration.system_addresses.values().map(|known| known.address.clone()).collect(),
             dynamic_fields: configuration.dynamic_fields.values().cloned().collect(),
+            queues: (configuration.queues.values().filter(|queue| queue.valid.is_valid()))
+                .map(|queue| queue.name.clone())
+                .collect(),
             account: envelope.account,
             trusted: envelope.trusted,
             received_at: envelope.received_at,
@@ -104,7 +109,7 @@ impl Order {
         }
     }
 
-    /// As much of the configuration as reading a mail needs. No secret is in it.
+    /// As much of the configuration as reading a mail and its chain need. No secret is in it.
     pub fn configuration(&self) -> Configuration {
         let mut configuration = Configuration { settings: self.settings.clone(), ..Configuration::default() };
         for address in &self.system_addresses {
@@ -114,6 +119,8 @@ impl Order {
         }
         let fields = self.dynamic_fields.iter().map(|field| (field.name.clone(), field.clone()));
         configuration.dynamic_fields.extend(fields);
+        let queue = |name: &String| (name.clone(), Queue { name: name.clone(), ..Queue::default() });
+        configuration.queues.extend(self.queues.iter().map(queue));
         configuration
     }
 

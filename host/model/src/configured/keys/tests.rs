@@ -14,7 +14,7 @@ fn check_help(kind: &str, keys: &[ConfigurationKey], checked: &mut usize) {
             help.ends_with('.') && help.len() > 5 && !help.contains('\n') && !help.contains("  "),
             "{kind}.{name}: {help:?}"
         );
-        if let KeyContent::Table { keys, .. } = content {
+        if let KeyContent::Table { keys, .. } | KeyContent::Tables { keys, .. } = content {
             check_help(kind, keys, checked);
         }
     }
@@ -54,6 +54,7 @@ fn samples() -> Vec<Value> {
         "hold",
         "growing",
         "temporarily-invalid",
+        "shadow",
         "to",
         "to ",
         "queue:",
@@ -89,6 +90,14 @@ fn samples() -> Vec<Value> {
         json!({ "time": "0" }),
         json!({ "colour": "red" }),
         json!({ "failed": "1d" }),
+        json!([{}]),
+        json!([{ "question": "a", "header": "b" }]),
+        json!([{ "question": "a", "header": "b", "threshold": 0.5, "values": { "c": "d" } }]),
+        json!([{ "question": "a", "header": "b", "threshold": 1.5 }]),
+        json!([{ "question": "a", "header": "b", "threshold": { "default": 0, "c": 1 } }]),
+        json!([{ "question": "a", "header": "b", "threshold": { "default": "much" } }]),
+        json!([{ "question": "a", "header": "b", "values": { "c": 1 } }]),
+        json!([{ "question": "a", "header": "b", "colour": "red" }]),
         json!("x".repeat(200)),
         json!("x".repeat(201)),
     ];
@@ -140,10 +149,12 @@ fn agree<D: HasKeys>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<St
     assert_eq!(stricter, known, "{kind}: what is read, and its schema does not take");
 }
 
-/// Whether a schema says anywhere what is there where nothing is given.
+/// Whether a schema says anywhere what is there where nothing is given. A table of a list is given whole.
 fn has_default(schema: &Value) -> bool {
     match schema {
-        Value::Object(fields) => fields.iter().any(|(key, value)| key == "default" || has_default(value)),
+        Value::Object(fields) => {
+            fields.iter().any(|(key, value)| key == "default" || (key != "items" && has_default(value)))
+        }
         Value::Array(items) => items.iter().any(has_default),
         _ => false,
     }
