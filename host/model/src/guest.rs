@@ -17,6 +17,17 @@ impl Default for GuestLimits {
     }
 }
 
+impl GuestLimits {
+    /// Bytes that a filter with assets has where its memory is left at the default: models are large.
+    const MEMORY_WITH_ASSETS: u64 = 256 << 20;
+
+    /// The same for a filter that was given assets.
+    #[must_use]
+    pub fn with_assets(self) -> Self {
+        if self.memory == Self::default().memory { Self { memory: Self::MEMORY_WITH_ASSETS, ..self } } else { self }
+    }
+}
+
 /// What a filter may do beside reading headers and setting what anybody's filter may set, by WIT `description.grants` and a filter's key `grants`.
 ///
 /// In the order in which they are shown.

@@ -11,7 +11,7 @@ use postigo_model::guest::FailureKind;
 use postigo_model::result::FilterOutcome;
 use postigo_model::ticket::FollowedTicket;
 use postigo_sandbox::{
-    CallFailure, CallReport, ComponentDescription, Cost, GroupSpec, PrepareError, ScreenResult, Verdict,
+    Asset, CallFailure, CallReport, ComponentDescription, Cost, GroupSpec, PrepareError, ScreenResult, Verdict,
     WorldDescription,
 };
 use std::sync::Arc;
@@ -116,6 +116,14 @@ impl Components for Sorter {
         };
         Some(FilterComponent { description: Arc::new(description), bytes: Arc::new([]), shipped: false })
     }
+
+    fn assets(&self, _filter: &Filter) -> Vec<Asset> {
+        vec![model()]
+    }
+}
+
+fn model() -> Asset {
+    Asset::new("model", "linear/1", &b"learnt"[..])
 }
 
 fn vocabulary() -> Vocabulary {
@@ -213,9 +221,14 @@ fn evidence_is_asked_for_where_it_is_kept_and_in_dry_runs() {
 fn a_plan_in_another_process_decides_by_the_same_rules() {
     let here = plan(&[filter("10", ClassifierMode::Act)]);
     let document = serde_json::to_vec(&PlanDocument::of(&here)).unwrap();
-    let document: PlanDocument = serde_json::from_slice(&document).unwrap();
-    let bytes: Arc<[u8]> = Arc::new([]);
-    let there = document.prepare(&[("0".to_owned(), bytes)].into(), &Sorter::new()).unwrap();
+    let document = || serde_json::from_slice::<PlanDocument>(&document).unwrap();
+    let component: (String, Arc<[u8]>) = ("0".to_owned(), Arc::new([]));
+    let told = document().prepare(&[component.clone()].into(), &Sorter::new()).err().unwrap();
+    assert!(told.contains("asset model of 10"), "without its model it would decide otherwise: {told}");
+    let bytes = [component, (model().digest, model().bytes)].into();
+    let there = document().prepare(&bytes, &Sorter::new()).unwrap();
+    assert_eq!(there.assets().collect::<Vec<_>>(), here.assets().collect::<Vec<_>>());
+    assert!(there.group_keys().all(|key| key.limits.memory == 256 << 20), "a model takes room");
     let run = run(&there, &vocabulary(), mail(BILLING), LIVE);
     assert_eq!(run.mail.header("X-OTOBO-Queue"), Some("Billing"));
 }

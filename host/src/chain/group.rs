@@ -53,13 +53,14 @@ pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterCo
     // What a guest is not told of makes no group of its own.
     grants.retain(|grant| Grant::OF_GUESTS.contains(grant));
     let digest = &component.description.digest;
+    let limits = if member.assets.is_empty() { filter.limits } else { filter.limits.with_assets() };
     let same = |group: &&mut GroupDemand| {
-        group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits
+        group.key.digest == *digest && group.key.grants == grants && group.key.limits == limits
     };
     match wanted.iter_mut().find(same) {
         Some(group) => group.key.members.push(member),
         None => wanted.push(GroupDemand {
-            key: GroupKey { digest: digest.clone(), grants, limits: filter.limits, members: vec![member] },
+            key: GroupKey { digest: digest.clone(), grants, limits, members: vec![member] },
             component: component.description.name.as_str().into(),
             bytes: Arc::clone(&component.bytes),
         }),

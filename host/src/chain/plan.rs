@@ -16,7 +16,7 @@ use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::plan_version::{ChainMember, FilterVersion, PlanVersion};
-use postigo_sandbox::{CallFailure, Cost};
+use postigo_sandbox::{Asset, CallFailure, Cost};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -99,6 +99,11 @@ impl ChainPlan {
         });
         let screenings = self.groups.iter().filter(|group| group.screening.is_due(now)).map(BreakerTrial::of_screening);
         filters.chain(screenings).collect()
+    }
+
+    /// What its filters were given besides their settings.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
+        self.group_keys().flat_map(|key| &key.members).flat_map(|member| &member.assets)
     }
 
     /// The filters that could not be prepared.

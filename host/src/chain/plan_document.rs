@@ -13,7 +13,7 @@ use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::{Grant, GuestLimits};
 use postigo_model::plan_version::FilterVersion;
-use postigo_sandbox::GroupMember;
+use postigo_sandbox::{Asset, GroupMember};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -45,10 +45,24 @@ struct GroupDocument {
     digest: String,
     grants: Vec<Grant>,
     limits: GuestLimits,
-    /// Names and settings.
-    members: Vec<(String, serde_json::Value)>,
+    members: Vec<MemberDocument>,
     /// That its screening is suspended.
     suspended: Option<Suspension>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct MemberDocument {
+    name: String,
+    settings: serde_json::Value,
+    assets: Vec<AssetDocument>,
+}
+
+/// An asset without its bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct AssetDocument {
+    name: String,
+    format: String,
+    digest: String,
 }
 
 impl PlanDocument {
@@ -73,32 +87,34 @@ impl PlanDocument {
             digest: key.digest.clone(),
             grants: key.grants.clone(),
             limits: key.limits,
-            members: key.members.iter().map(|member| (member.name.to_string(), member.settings.clone())).collect(),
+            members: key.members.iter().map(MemberDocument::of).collect(),
             suspended: group.screening.suspension(),
         });
         Self { filters: filters.collect(), groups: groups.collect() }
     }
 
-    /// The digests of the components that its groups run.
+    /// The digests of what its groups are prepared of: components, and assets of their filters.
     pub fn digests(&self) -> BTreeSet<&str> {
-        self.groups.iter().map(|group| group.digest.as_str()).collect()
+        let assets = self.groups.iter().flat_map(|group| &group.members).flat_map(|member| &member.assets);
+        let components = self.groups.iter().map(|group| group.digest.as_str());
+        components.chain(assets.map(|asset| asset.digest.as_str())).collect()
     }
 
-    /// The plan, its groups prepared in this sandbox of these components, by digest. As at home, a filter that keeps its
+    /// The plan, its groups prepared in this sandbox of these components and assets, by digest. As at home, a filter that keeps its
     /// group from being prepared is broken, and the others have their places.
     ///
     /// # Errors
     /// What keeps a group that is prepared at home from being prepared here, a clause, where that is no fault of its
     /// filters: memory, descriptors, bytes that were not handed over. What a mail then met would not be its chain.
-    pub fn prepare(self, components: &HashMap<String, Arc<[u8]>>, sandbox: &dyn Sandbox) -> Result<ChainPlan, String> {
+    pub fn prepare(self, bytes: &HashMap<String, Arc<[u8]>>, sandbox: &dyn Sandbox) -> Result<ChainPlan, String> {
         let (mut wanted, mut suspended) = (Vec::new(), Vec::new());
         for group in self.groups {
-            let (key, component) = (group.key(), group.component);
-            let Some(bytes) = components.get(&key.digest) else {
+            let (key, component) = (group.key(bytes)?, group.component);
+            let Some(of_component) = bytes.get(&key.digest) else {
                 return Err(format!("the bytes of component {component} were not handed over"));
             };
             suspended.extend(group.suspended.map(|suspension| (key.clone(), suspension)));
-            wanted.push(GroupDemand { key, component: component.into(), bytes: Arc::clone(bytes) });
+            wanted.push(GroupDemand { key, component: component.into(), bytes: Arc::clone(of_component) });
         }
         let mut prepared = group::prepare_all(wanted, &[], sandbox);
         for PreparedGroup { key, outcome } in &mut prepared {
@@ -117,14 +133,41 @@ impl PlanDocument {
 }
 
 impl GroupDocument {
-    fn key(&self) -> GroupKey {
-        let members = self.members.iter();
-        GroupKey {
+    fn key(&self, bytes: &HashMap<String, Arc<[u8]>>) -> Result<GroupKey, String> {
+        Ok(GroupKey {
             digest: self.digest.clone(),
             grants: self.grants.clone(),
             limits: self.limits,
-            members: members.map(|(name, settings)| GroupMember::new(name.as_str(), settings.clone())).collect(),
-        }
+            members: self.members.iter().map(|member| member.with(bytes)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl MemberDocument {
+    fn of(member: &GroupMember) -> Self {
+        let assets = member.assets.iter().map(|asset| AssetDocument {
+            name: asset.name.to_string(),
+            format: asset.format.clone(),
+            digest: asset.digest.clone(),
+        });
+        Self { name: member.name.to_string(), settings: member.settings.clone(), assets: assets.collect() }
+    }
+
+    /// With the bytes of its assets.
+    fn with(&self, bytes: &HashMap<String, Arc<[u8]>>) -> Result<GroupMember, String> {
+        let asset = |asset: &AssetDocument| {
+            let Some(bytes) = bytes.get(&asset.digest) else {
+                return Err(format!("the bytes of the asset {} of {} were not handed over", asset.name, self.name));
+            };
+            Ok(Asset {
+                name: asset.name.as_str().into(),
+                digest: asset.digest.clone(),
+                format: asset.format.clone(),
+                bytes: Arc::clone(bytes),
+            })
+        };
+        let assets = self.assets.iter().map(asset).collect::<Result<_, _>>()?;
+        Ok(GroupMember { assets, ..GroupMember::new(self.name.as_str(), self.settings.clone()) })
     }
 }
 

@@ -91,12 +91,12 @@ fn prepare(order: Order, following: &[u8]) -> Result<(Arc<LiveConfiguration>, La
     let sandbox = LazySandbox::new(RuntimeOptions { threads: Some(1), memory: order.guest_memory, ..options });
     let configuration = order.configuration();
     let vocabulary = Vocabulary::of(&configuration);
-    let components = order.components(following);
-    if !components.is_empty() {
+    let bytes = order.by_digest(following);
+    if !bytes.is_empty() {
         // Without it no filter has its place, which says nothing of them.
         sandbox.runtime().map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     }
-    let plan = order.plan.prepare(&components, &sandbox)?;
+    let plan = order.plan.prepare(&bytes, &sandbox)?;
     Ok((Arc::new(LiveConfiguration::new(configuration, plan, vocabulary)), sandbox))
 }
 

@@ -2,7 +2,7 @@
 //! or of the configuration is in its arguments or its environment.
 //!
 //! The parent says first which program the child was to be, which is understood whatever it is. It gives the order,
-//! with the components behind it; the child prepares the chain and says that it is ready. Only then does it get the
+//! with the components and the filters' assets behind it; the child prepares the chain and says that it is ready. Only then does it get the
 //! mail, so that whatever happens before says nothing of the mail. It reads the mail and says what its ticket is to be
 //! looked for by; the parent says what was found; the child runs the chain, and hands back the record of it.
 
@@ -19,15 +19,15 @@ use std::sync::Arc;
 /// The first argument that makes the binary such a child.
 pub const ARGUMENT: &str = "message-child";
 
-/// The child's order. The components follow, one after the other.
+/// The child's order. Components and assets follow, one after the other.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Order {
     /// The sandbox's folder of the caches.
     pub cache: PathBuf,
     /// Bytes that all guests together may hold.
     pub guest_memory: u64,
-    /// Digest and length of each component that follows.
-    pub components: Vec<(String, usize)>,
+    /// Digest and length of each component and asset that follows.
+    pub following: Vec<(String, usize)>,
     /// The chain.
     pub plan: PlanDocument,
     /// How it is run.
@@ -77,12 +77,17 @@ impl Order {
     pub fn of(job: &AloneJob, cache: PathBuf, guest_memory: u64) -> (Self, Vec<u8>) {
         let (configuration, envelope) = (&job.setup.configuration, job.envelope.clone());
         let plan = PlanDocument::of(&job.setup.plan);
-        let components = plan.digests().into_iter().filter_map(|digest| job.components.get_key_value(digest));
-        let components: Vec<(&String, &Arc<[u8]>)> = components.collect();
+        let assets = job.setup.plan.assets().map(|asset| (asset.digest.as_str(), &asset.bytes));
+        let components = job.components.iter().map(|(digest, bytes)| (digest.as_str(), bytes));
+        let at_hand: HashMap<&str, &Arc<[u8]>> = assets.chain(components).collect();
+        let following: Vec<(&str, &[u8])> =
+            plan.digests().into_iter().filter_map(|digest| Some((digest, at_hand.get(digest)?.as_ref()))).collect();
+        let bytes = following.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        let following = following.into_iter().map(|(digest, bytes)| (digest.to_owned(), bytes.len())).collect();
         let order = Self {
             cache,
             guest_memory,
-            components: components.iter().map(|(digest, bytes)| ((*digest).clone(), bytes.len())).collect(),
+            following,
             mode: job.mode,
             settings: configuration.settings.clone(),
             system_addresses: configuration.system_addresses.values().map(|known| known.address.clone()).collect(),
@@ -96,7 +101,7 @@ impl Order {
             recipients: envelope.recipients,
             plan,
         };
-        (order, components.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect())
+        (order, bytes)
     }
 
     /// What is known of the mail besides its bytes.
@@ -124,14 +129,14 @@ impl Order {
         configuration
     }
 
-    /// The components that followed, by digest.
-    pub fn components(&self, following: &[u8]) -> HashMap<String, Arc<[u8]>> {
-        let (mut components, mut rest) = (HashMap::new(), following);
-        for (digest, length) in &self.components {
+    /// The components and assets that followed, by digest.
+    pub fn by_digest(&self, following: &[u8]) -> HashMap<String, Arc<[u8]>> {
+        let (mut by_digest, mut rest) = (HashMap::new(), following);
+        for (digest, length) in &self.following {
             let Some((bytes, behind)) = rest.split_at_checked(*length) else { break };
-            components.insert(digest.clone(), bytes.into());
+            by_digest.insert(digest.clone(), bytes.into());
             rest = behind;
         }
-        components
+        by_digest
     }
 }

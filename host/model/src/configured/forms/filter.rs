@@ -29,7 +29,8 @@ impl HasKeys for Filter {
         form.table("limits", LIMITS, |form| {
             let help = "The filter's own time in a call, without what the host does for it, from `1ms` to `60s`.";
             form.field("time", help, &mut limits.time, &CALL_TIME);
-            form.field("memory", "Memory of an instance, from `64 KiB` to `1 GiB`.", &mut limits.memory, &MEMORY);
+            let help = "Memory of an instance, from `64 KiB` to `1 GiB`; what is left at the default is `256 MiB` for a filter that has a model.";
+            form.field("memory", help, &mut limits.memory, &MEMORY);
         });
         let help = "Of a classifier: whether its answers set nothing, dynamic fields for people to read, or headers; left out: `suggest`.";
         form.field("mode", help, &mut self.mode, &optional_word());
