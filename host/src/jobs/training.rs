@@ -57,6 +57,8 @@ enum Phase {
     Collecting(Box<ExampleCollection>),
     /// The component learns.
     Learning(Learning),
+    /// It has ended, and what it learnt is to be kept.
+    Keeping(Arc<(TrainedModel, ExampleReport)>),
 }
 
 /// A component that learns, in a process of its own, which ends when this is dropped.
@@ -129,7 +131,12 @@ impl<'j> TrainingSteps<'j> {
                     JobError::Because(format!("The filter \"{}\" was not trained: {why}.", self.order.filter))
                 };
                 let report = learning.report.clone();
-                self.keep(trained.map_err(because)?, &report).await
+                self.phase = Phase::Keeping(Arc::new((trained.map_err(because)?, report)));
+                Ok(JobStep::More)
+            }
+            Phase::Keeping(learnt) => {
+                let learnt = Arc::clone(learnt);
+                self.keep(&learnt.0, &learnt.1).await
             }
         }
     }
@@ -179,7 +186,7 @@ impl<'j> TrainingSteps<'j> {
     }
 
     /// Keeps what was learnt.
-    async fn keep(&self, model: TrainedModel, report: &ExampleReport) -> Result<JobStep, JobError> {
+    async fn keep(&self, model: &TrainedModel, report: &ExampleReport) -> Result<JobStep, JobError> {
         let configuration = &self.setup.configuration;
         let component = configuration.filters.get(&self.order.filter).map(|filter| filter.component.clone());
         let store = self.tools.spool.store();
@@ -187,9 +194,9 @@ impl<'j> TrainingSteps<'j> {
         let trained = models::Trained {
             filter: self.order.filter.clone(),
             component: component.ok_or_else(|| no_filter(&self.order.filter))?,
-            model: model.bytes,
-            format: model.format,
-            summary: model.summary,
+            model: model.bytes.clone(),
+            format: model.format.clone(),
+            summary: model.summary.clone(),
             report: report.clone(),
             seed: self.order.seed,
             asked_by: job.map(|job| job.asked_by).unwrap_or_default(),
@@ -216,6 +223,7 @@ impl JobSteps for TrainingSteps<'_> {
                 let note = format!("learning from {} mails", learning.report.examples + learning.report.outside);
                 JobProgress { done: whole(&learning.progress.learnt), total: (of > 0).then_some(of), note }
             }
+            Phase::Keeping(_) => JobProgress { done: 0, total: None, note: "keeping the model".to_owned() },
         }
     }
 

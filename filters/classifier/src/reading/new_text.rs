@@ -1,12 +1,14 @@
 //! What is new in a mail: its text without quotes, older mails, signatures and disclaimers.
 //!
-//! A line is looked at once, together with the two behind it, and no more text is gathered than is wanted: a body of
-//! any length costs in proportion to it.
+//! A line is looked at once, together with the two behind it, and no more text is gathered than is wanted. Of a body of
+//! any length the beginning alone is looked at: what is skipped costs time, too.
 
 use super::phrases::{ATTRIBUTIONS, CLOSINGS, DISCLAIMERS, OLDER_HEADER, OLDER_MAIL, PROGRAM_LINES, SUBJECT_PREFIXES};
 
 /// Of a line at most so many bytes are compared with phrases.
 const LOOKED_AT: usize = 400;
+/// Of a body at most so many bytes are looked at: nobody writes new text behind so much that is quoted.
+const LONGEST_BODY: usize = 64 << 10;
 
 /// The subject without `Re:`, `AW:` and their like at its beginning, however many.
 pub fn bare_subject(subject: &str) -> &str {
@@ -23,12 +25,13 @@ pub fn bare_subject(subject: &str) -> &str {
 /// The new text of a body, at least its first `characters` where it has so many. Where nothing would be left (a mail
 /// that is passed on without a word), it is the body as it stands.
 pub fn new_text(body: &str, characters: usize) -> String {
-    let mut kept = Kept { text: String::new(), left: characters };
+    let body = &body[..body.floor_char_boundary(LONGEST_BODY)];
+    let mut kept = Kept::new(characters);
     let mut lines = Lines { left: body };
     while kept.left > 0
         && let Some(line) = lines.next()
     {
-        match what_it_is(line, lines, !kept.is_blank()) {
+        match what_it_is(line, lines, kept.has_text) {
             Line::New => kept.push(line),
             Line::Skipped => {}
             Line::Attribution(lines_of_it) => {
@@ -44,8 +47,8 @@ pub fn new_text(body: &str, characters: usize) -> String {
             Line::End => break,
         }
     }
-    if kept.is_blank() {
-        kept = Kept { text: String::new(), left: characters };
+    if !kept.has_text {
+        kept = Kept::new(characters);
         kept.push(body);
     }
     kept.text
@@ -145,18 +148,21 @@ impl<'t> Lines<'t> {
 struct Kept {
     text: String,
     left: usize,
+    /// Whether there is more than blanks among it.
+    has_text: bool,
 }
 
 impl Kept {
+    fn new(characters: usize) -> Self {
+        Self { text: String::new(), left: characters, has_text: false }
+    }
+
     fn push(&mut self, line: &str) {
         let end = line.char_indices().nth(self.left).map_or(line.len(), |(end, _)| end);
         self.text.push_str(&line[..end]);
         self.text.push('\n');
+        self.has_text |= !line[..end].trim().is_empty();
         self.left = self.left.saturating_sub(line[..end].chars().count() + 1);
-    }
-
-    fn is_blank(&self) -> bool {
-        self.text.trim().is_empty()
     }
 }
 
@@ -166,6 +172,14 @@ mod tests {
 
     fn new(body: &str) -> String {
         new_text(body, 2_000).trim().to_owned()
+    }
+
+    #[test]
+    fn what_is_skipped_bounds_the_text_that_is_looked_at() {
+        let late = format!("Hello.\n{}The end.", "> an older line\n".repeat(LONGEST_BODY / 8));
+        assert_eq!(new(&late), "Hello.");
+        let early = format!("{}\n{}The end.", " ".repeat(1_990), ">\n".repeat(1_000));
+        assert_eq!(new(&early), "The end.");
     }
 
     #[test]

@@ -19,8 +19,10 @@ const AT_ONCE: i64 = 200;
 const MOST_LOOKED_AT: i64 = 500_000;
 /// So many labels a question has at most; tickets with others teach nothing.
 const MOST_LABELS: usize = 2_000;
-/// Of so many examples one may be of mails that belong to no label.
+/// Of so many examples one may be of mails that belong to no label: more of them would make a classifier unsure of all.
 const OUTSIDE_SHARE: usize = 10;
+/// With few examples there may be so many all the same.
+const FEW_OUTSIDE: usize = 10;
 /// What drops a mail.
 const IGNORE: &str = "X-OTOBO-Ignore";
 
@@ -311,7 +313,7 @@ impl ExampleCollection {
             order,
             candidates,
             labels,
-            outside,
+            mut outside,
             looked_at,
             without_lesson,
             labelled_without_lesson,
@@ -353,6 +355,7 @@ impl ExampleCollection {
                 given: candidate.given.contains(&true),
             });
         }
+        outside.truncate((examples.len() / (OUTSIDE_SHARE - 1)).max(FEW_OUTSIDE));
         ExampleSet {
             questions,
             examples,

@@ -11,3 +11,6 @@ ALTER TABLE lease ADD COLUMN reads_over_mail TEXT NOT NULL DEFAULT 'none';
 INSERT INTO lease (account, host, run, expires_at)
     SELECT '', '', 'unknown', {clock} + 12000 WHERE EXISTS (SELECT 1 FROM spool)
     ON CONFLICT (account) DO UPDATE SET expires_at = excluded.expires_at;
+
+-- What was written out while an earlier program was there is packed as it is gone: also what the step before had done with.
+INSERT INTO packing (what, done_to) VALUES ('articles', '0'), ('mails', '0') ON CONFLICT (what) DO NOTHING;

@@ -269,14 +269,18 @@ pub const FORGOTTEN_AT_ONCE: usize = 500;
 pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(usize, Vec<String>), StoreError> {
     const DONE: &str = "status IN ('filed', 'rejected', 'ignored') AND ended_at < ";
     let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
+    // What was found has ended until the commit: a message that is released meanwhile keeps its bytes, or is not released.
+    let locked = if Engine::of(connection) == Engine::Postgres { " FOR UPDATE OF spool" } else { "" };
     let mut sql = Sql::new("SELECT spool_id FROM spool_raw JOIN spool ON spool.id = spool_raw.spool_id WHERE ");
-    let small = sql.push(DONE).bind(before).push(" ORDER BY spool_id LIMIT ").bind(limit).all(connection).await?;
+    sql.push(DONE).bind(before).push(" ORDER BY spool_id LIMIT ").bind(limit).push(locked);
+    let small = sql.all(connection).await?;
     let small = small.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
     for piece in pieces(&small) {
         delete_raw(connection, piece).await?;
     }
     let mut sql = Sql::new("SELECT id, object FROM spool WHERE object IS NOT NULL AND ");
-    let large = sql.push(DONE).bind(before).push(" ORDER BY id LIMIT ").bind(limit).all(connection).await?;
+    sql.push(DONE).bind(before).push(" ORDER BY id LIMIT ").bind(limit).push(locked);
+    let large = sql.all(connection).await?;
     let (mut ids, mut objects) = (Vec::new(), Vec::new());
     for row in &large {
         ids.push(row.try_get::<i64, _>(0)?);

@@ -65,39 +65,47 @@ pub async fn article(connection: &mut AnyConnection, id: i64) -> Result<Option<A
     select().push("article.id = ").bind(id).optional(connection).await?.as_ref().map(read).transpose()
 }
 
-/// The articles of a ticket, oldest first.
-pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
-    let mut sql = select();
-    sql.push("ticket_id = ")
-        .bind(ticket_id)
-        .push(" ORDER BY article.id")
-        .all(connection)
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+/// Articles that are read at once: each comes with the mail that it is packed over, and with a text of up to 2 MiB.
+const AT_ONCE: i64 = 8;
+
+/// Reads the articles of a ticket for which a condition holds, oldest first.
+async fn each(
+    connection: &mut AnyConnection,
+    ticket_id: i64,
+    condition: &str,
+    mut take: impl FnMut(Article),
+) -> Result<(), StoreError> {
+    let mut last = 0;
+    loop {
+        let mut sql = select();
+        sql.push("ticket_id = ").bind(ticket_id).push(condition).push(" AND article.id > ").bind(last);
+        let rows = sql.push(" ORDER BY article.id LIMIT ").bind(AT_ONCE).all(connection).await?;
+        for row in &rows {
+            let article = read(row)?;
+            last = article.id;
+            take(article);
+        }
+        if (rows.len() as i64) < AT_ONCE {
+            return Ok(());
+        }
+    }
 }
 
-/// Articles that are read at once, where their texts are not kept.
-const AT_ONCE: i64 = 8;
+/// The articles of a ticket, oldest first.
+pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
+    let mut articles = Vec::new();
+    each(connection, ticket_id, "", |article| articles.push(article)).await?;
+    Ok(articles)
+}
 
 /// The articles of a ticket, oldest first, without their texts: a ticket may have any number of articles of 2 MiB each.
 pub async fn article_heads(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
-    let mut heads: Vec<Article> = Vec::new();
-    loop {
-        let last = heads.last().map_or(0, |head| head.id);
-        let mut sql = select();
-        sql.push("ticket_id = ").bind(ticket_id).push(" AND article.id > ").bind(last);
-        sql.push(" ORDER BY article.id LIMIT ").bind(AT_ONCE);
-        let read = sql.all(connection).await?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        if read.is_empty() {
-            return Ok(heads);
-        }
-        heads.extend(
-            read.into_iter()
-                .map(|article| Article { content: NewArticle { body: String::new(), ..article.content }, ..article }),
-        );
-    }
+    let mut heads = Vec::new();
+    let mut take = |article: Article| {
+        heads.push(Article { content: NewArticle { body: String::new(), ..article.content }, ..article });
+    };
+    each(connection, ticket_id, "", &mut take).await?;
+    Ok(heads)
 }
 
 /// Adds an article that was not received: a mail that we send (`outgoing_id`), or a note (0). Gives its row id.
@@ -140,14 +148,13 @@ pub fn internal_mail(to: &str, cc: &str, message_id: String) -> InternalMail {
 
 /// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.
 pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<InternalMail>, StoreError> {
-    let mut sql = select();
-    sql.push("sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = ").bind(ticket_id);
-    let rows = sql.push(" ORDER BY article.id").all(connection).await?;
-    let internal = |row: &AnyRow| {
-        let NewArticle { to, cc, message_id, .. } = read(row)?.content;
-        Ok(internal_mail(&to, &cc, message_id))
+    let mut internal = Vec::new();
+    let mut take = |article: Article| {
+        let NewArticle { to, cc, message_id, .. } = article.content;
+        internal.push(internal_mail(&to, &cc, message_id));
     };
-    rows.iter().map(internal).collect()
+    each(connection, ticket_id, " AND sender_type = 'agent' AND visible_for_customer = 0", &mut take).await?;
+    Ok(internal)
 }
 
 #[cfg(test)]

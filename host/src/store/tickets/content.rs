@@ -77,8 +77,18 @@ pub(in crate::store) async fn need_no_mails(connection: &mut AnyConnection, spoo
         let rows = sql.list(ids.iter().copied()).all(connection).await?;
         let mut apart: Vec<[Value; 3]> = Vec::with_capacity(rows.len());
         for row in &rows {
-            let [detail, packed, _] = content_values(&read_content(row, 1)?, true, None)?;
-            apart.push([row.try_get::<i64, _>(0)?.into(), detail, packed]);
+            let id: i64 = row.try_get(0)?;
+            match read_content(row, 1) {
+                Ok(article) => {
+                    let [detail, packed, _] = content_values(&article, true, None)?;
+                    apart.push([id.into(), detail, packed]);
+                }
+                // Its mail's bytes do not help it any more, and are to go all the same.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(article = id, %error, "an article cannot be read; the bytes of its mail are removed as `raw_retention` says");
+                }
+                Err(error) => return Err(error),
+            }
         }
         for piece in pieces(&apart) {
             let mut sql = Sql::new(

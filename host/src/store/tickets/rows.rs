@@ -3,7 +3,7 @@
 use super::content::content_values;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{StoreError, json, readers};
+use crate::store::{Engine, StoreError, json, readers};
 use postigo_model::ticket::{NewArticle, Ticket};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -191,7 +191,10 @@ async fn beside(connection: &mut AnyConnection, articles: &[ReceivedArticle<'_>]
     let mut beside = HashSet::new();
     for piece in pieces(articles) {
         let mut sql = Sql::new("SELECT spool_id FROM spool_raw WHERE spool_id IN ");
-        for row in sql.list(piece.iter().map(|new| new.spool_id)).all(connection).await? {
+        sql.list(piece.iter().map(|new| new.spool_id));
+        // They are there until the commit.
+        sql.push(if Engine::of(connection) == Engine::Postgres { " FOR KEY SHARE" } else { "" });
+        for row in sql.all(connection).await? {
             beside.insert(row.try_get(0)?);
         }
     }
