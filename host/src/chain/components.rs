@@ -53,16 +53,26 @@ impl NeededComponents {
         components.map(|known| (known.description.digest.clone(), Arc::clone(&known.bytes))).collect()
     }
 
-    /// The same with the models that are in force. One that does not open is not there: its filter answers as one without a
-    /// model, and the log says so.
-    pub async fn with_models(
+    /// The same with the models of these filters that are in force. One that does not open, or is of a format that the
+    /// filter's component does not read, is not there: the filter answers as one without a model, and the log says so.
+    pub async fn with_models<'f>(
         mut self,
+        filters: impl IntoIterator<Item = &'f Filter>,
         configuration: &Configuration,
         store: &Store,
         key: &SecretKey,
     ) -> Result<Self, StoreError> {
-        for (filter, model) in &configuration.models {
-            if !configuration.filters.get(filter).is_some_and(|filter| filter.valid.is_valid()) {
+        for configured in filters {
+            let filter = &configured.name;
+            let Some(model) = configuration.models.get(filter) else { continue };
+            let component = self.find(configured).and_then(|component| component.description.classifier());
+            if !component.is_some_and(|classifier| classifier.formats.contains(&model.format)) {
+                tracing::error!(
+                    filter,
+                    model = model.number,
+                    format = model.format,
+                    "the filter's component does not read a model of this format: the filter is to be trained anew"
+                );
                 continue;
             }
             let sealed = models::sealed(&mut *store.read().await?, filter, model.number).await?;

@@ -143,11 +143,13 @@ impl ChainPlan {
         for filter in valid {
             let planned = match components.find(filter) {
                 Some(component) => {
-                    group::join(&mut wanted, filter, &component, components.assets(filter));
+                    let assets = components.assets(filter);
+                    let version = version(filter, Some(&component), assets.first().map(|asset| &*asset.digest));
+                    group::join(&mut wanted, filter, &component, assets);
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared
                         .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));
-                    planned(filter, &component, Arc::clone(declared), previous)
+                    planned(filter, (&component, version), Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),
             };
@@ -179,9 +181,9 @@ impl ChainPlan {
     }
 }
 
-/// What decides how a filter judges.
-fn version(filter: &Filter, component: Option<&FilterComponent>) -> FilterVersion {
-    let settings = digest_of_told(filter);
+/// What decides how a filter judges. `model`: the digest of the one in force.
+fn version(filter: &Filter, component: Option<&FilterComponent>, model: Option<&str>) -> FilterVersion {
+    let settings = digest_of_told(filter, model);
     match component.map(|component| &component.description) {
         Some(description) => FilterVersion {
             component: description.name.clone(),
@@ -193,26 +195,30 @@ fn version(filter: &Filter, component: Option<&FilterComponent>) -> FilterVersio
     }
 }
 
-/// SHA-256 of what a filter is told: settings, grants, limits and whether it stops the chain, and what follows from a
-/// classifier's answers; hexadecimal.
-fn digest_of_told(filter: &Filter) -> String {
+/// SHA-256 of what a filter is told: settings, grants, limits and whether it stops the chain, of a classifier what follows
+/// from its answers, and its model; hexadecimal.
+fn digest_of_told(filter: &Filter, model: Option<&str>) -> String {
     let mut told = serde_json::json!([filter.settings, filter.grants, filter.limits, filter.stop_after_match]);
     let Filter { mode, follow_ups, answer, .. } = filter;
     // Where none of it is said, the digest is the one that filters had before there were classifiers.
     if let (Some(told), true) = (told.as_array_mut(), mode.is_some() || *follow_ups || !answer.is_empty()) {
         told.push(serde_json::json!([mode, follow_ups, answer]));
     }
+    if let (Some(told), Some(model)) = (told.as_array_mut(), model) {
+        told.push(serde_json::json!({ "model": model }));
+    }
     hexadecimal(&Sha256::digest(told.to_string()))
 }
 
 /// The beginning of the digest of what a filter is told, as the communication log and results name it.
-pub fn revision(filter: &Filter) -> String {
-    version(filter, None).revision().to_owned()
+/// `model`: the digest of the model in force.
+pub fn revision(filter: &Filter, model: Option<&str>) -> String {
+    version(filter, None, model).revision().to_owned()
 }
 
 fn planned(
     filter: &Filter,
-    component: &FilterComponent,
+    (component, version): (&FilterComponent, FilterVersion),
     declared: Arc<DeclaredHeaders>,
     previous: Option<&ChainPlan>,
 ) -> PlannedFilter {
@@ -220,13 +226,13 @@ fn planned(
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        version: version(filter, Some(component)),
+        breaker: previous.and_then(|plan| plan.breaker_of(filter, &version)).unwrap_or_default(),
+        version,
         declared,
         answering: component.is_classifier().then(|| Arc::new(AnswerRules::of(filter))),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         place: FilterPlace::Broken(BrokenFilter::never_prepared()),
-        breaker: previous.and_then(|plan| plan.breaker_of(filter)).unwrap_or_default(),
         name,
     }
 }
@@ -242,7 +248,7 @@ fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        version: version(filter, None),
+        version: version(filter, None, None),
         declared: Arc::default(),
         answering: None,
         stop_after_match: filter.stop_after_match,
@@ -255,10 +261,10 @@ fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter
 }
 
 impl ChainPlan {
-    /// The breaker of a filter that is unchanged since this plan was built.
-    fn breaker_of(&self, filter: &Filter) -> Option<Arc<Breaker>> {
-        let unchanged = self.sources.get(filter.name.as_str()) == Some(filter);
+    /// The breaker of a filter that is unchanged since this plan was built, its model among it.
+    fn breaker_of(&self, filter: &Filter, version: &FilterVersion) -> Option<Arc<Breaker>> {
         let planned = self.filters.iter().find(|planned| *planned.name == *filter.name)?;
+        let unchanged = self.sources.get(filter.name.as_str()) == Some(filter) && planned.version == *version;
         unchanged.then(|| Arc::clone(&planned.breaker))
     }
 }

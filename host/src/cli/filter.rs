@@ -11,7 +11,7 @@ use crate::service::versions::Attributed;
 use crate::service::{configured, filters};
 use crate::store::spool;
 use postigo_model::configured::form::{ConfiguredKind as _, write};
-use postigo_model::configured::{Filter, Validity};
+use postigo_model::configured::{Configuration, Filter, Validity};
 use postigo_model::result::FilterOutcome;
 use postigo_model::timestamp::rfc3339;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn list(wish: &ThingList, context: &Context) -> Result<(), CommandError> {
         configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
     let filters = configuration.filters.values().zip(1..).filter(|(filter, _)| found.contains(&filter.name));
     let attributed = Attributed::of(context.store().await?, Filter::KIND, None).await?;
-    let documents = filters.map(|(filter, place)| document(filter, place, &matches, &attributed));
+    let documents = filters.map(|(filter, place)| document((filter, place), &configuration, &matches, &attributed));
     let filters = FoundRows::of(documents, wish.limit);
     context.output().list(
         &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],
@@ -133,11 +133,17 @@ async fn latest_matches(context: &Context) -> Result<HashMap<String, (usize, i64
 }
 
 /// A filter with its place in the order of names, and what it did lately.
-fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64)>, attributed: &Attributed) -> Value {
+fn document(
+    (filter, place): (&Filter, usize),
+    configuration: &Configuration,
+    matches: &HashMap<String, (usize, i64)>,
+    attributed: &Attributed,
+) -> Value {
     let matched = matches.get(&filter.name);
+    let model = configuration.models.get(&filter.name).map(|model| &*model.digest);
     let mut fields = write(filter);
     fields.insert("order".to_owned(), place.into());
-    fields.insert("revision".to_owned(), chain::revision(filter).into());
+    fields.insert("revision".to_owned(), chain::revision(filter, model).into());
     fields.insert("matched".to_owned(), matched.map_or(0, |(count, _)| *count).into());
     fields.insert("last_match".to_owned(), matched.map_or(Value::Null, |(_, at)| Value::String(rfc3339(*at))));
     attributed.add_to(&filter.name, &mut fields);
@@ -151,7 +157,7 @@ async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
     let attributed = Attributed::of(context.store().await?, Filter::KIND, Some(&[name])).await?;
     // What would follow from answers is known once the chain is prepared, which takes its time.
     let has_answers = filter.mode.is_some() || !filter.answer.is_empty();
-    let filter = document(filter, place, &latest_matches(context).await?, &attributed);
+    let filter = document((filter, place), &configuration, &latest_matches(context).await?, &attributed);
     let history = filters::history(context.store().await?, context.key(), name).await?;
     let ran = history.iter().map(|ran| {
         let since = ran.since.as_deref().unwrap_or("before that");

@@ -6,6 +6,8 @@ use postigo_mail::{Vocabulary, is_final};
 use postigo_model::classification::Question;
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{AnswerMapping, Breach, ClassifierMode, Configuration, Filter};
+use postigo_model::guest::Grant;
+use std::collections::HashSet;
 
 /// So many mappings a filter may have.
 const MOST_MAPPINGS: usize = 100;
@@ -26,6 +28,7 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
             breaches.push(breach(filter, "/answer", sentence));
             continue;
         }
+        let mut suggested = HashSet::new();
         for (index, mapping) in filter.answer.iter().enumerate() {
             let place = |key: &str| format!("/answer/{index}/{key}");
             let header = match vocabulary.may_set(&mapping.header) {
@@ -45,6 +48,10 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
                 let exists = configuration.dynamic_fields.keys().any(|known| known.eq_ignore_ascii_case(field));
                 if !field.is_empty() && !exists {
                     let sentence = format!("there is no dynamic field \"{field}\"; make it first.");
+                    breaches.push(breach(filter, &place(key), sentence));
+                } else if !field.is_empty() && !suggested.insert(field_header(&header, field).to_ascii_lowercase()) {
+                    let sentence =
+                        format!("the dynamic field \"{field}\" has another suggestion already: give each its own.");
                     breaches.push(breach(filter, &place(key), sentence));
                 } else if !field.is_empty() && vocabulary.may_set(&field_header(&header, field)).is_err() {
                     let sentence = format!("the name of the dynamic field \"{field}\" is no part of a header's name.");
@@ -72,7 +79,9 @@ fn final_values(mapping: &AnswerMapping, header: &str) -> Option<String> {
 
 fn not_granted(header: &str, value: &str) -> String {
     let what = if value.is_empty() { header.to_owned() } else { format!("{header}: {value}") };
-    format!("{what} ends a mail's way or its ticket's: an admin must give the filter the grant \"final\" for that.")
+    format!(
+        "{what} ends a mail's way or its ticket's: an admin must add \"final\" to the filter's grants for that, beside those that it has."
+    )
 }
 
 /// What somebody says of answers in a filter whose component gives none.
@@ -82,6 +91,7 @@ pub fn without_classifier(filter: &Filter) -> Option<Breach> {
         Filter { follow_ups: true, .. } => "/follow_ups",
         Filter { evidence: 1.., .. } => "/evidence",
         Filter { answer, .. } if !answer.is_empty() => "/answer",
+        Filter { grants: Some(grants), .. } if grants.contains(&Grant::Final) => "/grants",
         _ => return None,
     };
     let sentence = format!("must be left out: the component \"{}\" is no classifier.", filter.component);

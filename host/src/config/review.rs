@@ -1,6 +1,7 @@
 //! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of
 //! filters, which only their components can judge.
 
+use super::place::ConfigurationPlace;
 use super::{access_rules, answer_rules, filter_rules, rules};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{AskersSandbox, Components, NeededComponents, check_settings};
@@ -47,11 +48,10 @@ pub struct Review {
 pub async fn review(
     before: &Configuration,
     after: &mut Configuration,
-    store: &Store,
-    sandbox: &AskersSandbox,
+    place: ConfigurationPlace<'_>,
 ) -> Result<Review, StoreError> {
-    let unsettled = settle_components(before, after, store).await?;
-    let judged = judge(before, after, store, sandbox).await?;
+    let unsettled = settle_components(before, after, place.store).await?;
+    let judged = judge(before, after, place).await?;
     // What is not settled cannot be found either: once is enough.
     let is_told = |breach: &Breach| unsettled.iter().any(|told| told.name == breach.name && told.kind == breach.kind);
     let mistakes: Vec<Breach> =
@@ -93,8 +93,7 @@ async fn settle_components(
 pub async fn judge(
     before: &Configuration,
     after: &Configuration,
-    store: &Store,
-    sandbox: &AskersSandbox,
+    place: ConfigurationPlace<'_>,
 ) -> Result<Review, StoreError> {
     let mut review = Review { mistakes: rules::check(after), ..Review::default() };
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
@@ -111,7 +110,8 @@ pub async fn judge(
     let components: BTreeSet<_> = changed.iter().filter_map(|name| after.filters.get(*name)).map(made).collect();
     let filters: Vec<Filter> =
         after.filters.values().filter(|filter| components.contains(&made(filter))).cloned().collect();
-    let gathered = NeededComponents::of(&filters, store, sandbox.sandbox()).await?;
+    let gathered = NeededComponents::of(&filters, place.store, place.sandbox).await?;
+    let gathered = gathered.with_models(&filters, after, place.store, place.key).await?;
     let (missing, present): (Vec<Filter>, Vec<Filter>) =
         filters.into_iter().partition(|filter| gathered.find(filter).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
@@ -126,7 +126,7 @@ pub async fn judge(
     }
     let changed = changed.into_iter().map(str::to_owned).collect();
     let vocabulary = Vocabulary::of(after);
-    let tried = try_settings(present, changed, gathered, vocabulary, sandbox).await?;
+    let tried = try_settings(present, changed, gathered, vocabulary, &place.asked()).await?;
     // What the rules say of a place already is not said again of its labels.
     let is_told = |breach: &Breach| {
         review.mistakes.iter().any(|told| told.name == breach.name && told.sentence == breach.sentence)

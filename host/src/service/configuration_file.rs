@@ -84,8 +84,7 @@ pub async fn apply(
         }
         let still_lost = still_lost(&drafts, &lost);
         drafts.add(still_lost);
-        let Review { mistakes, mut warnings } =
-            review(&before, &mut drafts.last.configuration, place.store, &place.asked()).await?;
+        let Review { mistakes, mut warnings } = review(&before, &mut drafts.last.configuration, place).await?;
         drafts.add(mistakes);
         let mistakes = drafts.tell();
         if !mistakes.is_empty() {

@@ -248,8 +248,7 @@ pub(super) async fn change_given<T>(
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
         let (value, mut mistakes) = edit(&mut after)?;
-        let Review { mistakes: mut breaches, warnings } =
-            review(&before, &mut after, place.store, &place.asked()).await?;
+        let Review { mistakes: mut breaches, warnings } = review(&before, &mut after, place).await?;
         breaches.extend(machine.into_iter().flat_map(|machine| machine.check(&before, &after)));
         mistakes.extend(broken(&before, &after, breaches));
         if !mistakes.is_empty() {

@@ -195,7 +195,7 @@ async fn given_filters(
     if places.is_empty() || !mistakes.is_empty() {
         return Ok(after);
     }
-    let reviewed = review(before, &mut after, editor.place.store, &editor.place.asked()).await?;
+    let reviewed = review(before, &mut after, editor.place).await?;
     for breach in reviewed.mistakes {
         let place = places.get(&breach.name).filter(|_| breach.kind == Filter::KIND);
         let given = |place: &String| mistake(format!("{place}{}", breach.place), breach.sentence.clone());

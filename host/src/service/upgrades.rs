@@ -57,7 +57,7 @@ pub async fn upgrade(place: ConfigurationPlace<'_>, wish: Wish<'_>) -> Result<Up
             )));
         }
         let after = moved.apply(&before);
-        let breaches = judge(&before, &after, place.store, &place.asked()).await?.mistakes;
+        let breaches = judge(&before, &after, place).await?.mistakes;
         let mut upgrade = moved.describe(&before, &after, breaches, place).await?;
         if wish.check || moved.from == moved.to {
             return Ok(upgrade);

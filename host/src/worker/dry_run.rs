@@ -180,7 +180,7 @@ async fn prepared(
     sandbox: &AskersSandbox,
 ) -> Result<LiveConfiguration, NoFilter> {
     let components = NeededComponents::of(&filters, live.store(), live.sandbox()).await?;
-    let components = components.with_models(&setup.configuration, live.store(), live.key()).await?;
+    let components = components.with_models(&filters, &setup.configuration, live.store(), live.key()).await?;
     let sandbox = sandbox.clone();
     let built = blocking(WorkKind::Preparation, "", move || {
         let plan = ChainPlan::build(&filters, &components, &sandbox, Some(&setup.plan));

@@ -240,7 +240,8 @@ impl Live {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let version = configuration.version;
         let components = NeededComponents::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
-        let components = components.with_models(&configuration, &self.store, &self.key).await?;
+        let components =
+            components.with_models(configuration.valid_filters(), &configuration, &self.store, &self.key).await?;
         let unreadable = components::unreadable(&self.store).await?;
         let vocabulary = Vocabulary::of(&configuration);
         self.withdraw(&before, &configuration);

@@ -178,7 +178,7 @@ fn what_ends_a_mails_way_is_an_admins_to_grant_and_mistakes_are_told_beforehand(
     // To end a mail's way an admin grants it, whatever leads there.
     let ignoring = r#"answer=[{ question = "queue", header = "X-OTOBO-Ignore", values = { Billing = "yes" } }]"#;
     let told = gate.refused(&["filter", "set", "50 Sort", ignoring]);
-    assert!(told.contains("grant \"final\""), "{told}");
+    assert!(told.contains("\"final\" to the filter's grants"), "{told}");
     gate.run(&["filter", "set", "50 Sort", ignoring, "grants=final"]);
     assert_eq!(take_in(&gate, 1, "X-Guess: Billing 1")["status"], "ignored");
 
