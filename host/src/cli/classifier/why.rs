@@ -15,7 +15,7 @@ pub struct Why {
 }
 
 impl Why {
-    pub(in crate::cli) async fn run(self, context: &Context) -> Result<(), CommandError> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let found = answers::of_ticket(context.spool().await?, &self.ticket).await?;
         context.output().document(&json!(found), || text(&found));
         Ok(())
