@@ -92,7 +92,7 @@ impl Vocabulary {
         Self { values: HeaderValues::of(configuration), ..Self::new(&fields) }
     }
 
-    /// Why a value of a header, in its canonical spelling, leads nowhere, a clause; see [`HeaderValues::why_nowhere`].
+    /// Why a value of a header, in its canonical spelling, leads nowhere, a clause.
     pub fn why_nowhere(&self, header: &str, value: &str) -> Option<String> {
         self.values.why_nowhere(header, value)
     }
