@@ -31,13 +31,13 @@ async fn intake_stops_while_postgresql_is_gone_and_resumes_by_itself() {
     assert_eq!(database.spool.raw(before[0].id()).await.unwrap(), mail("before").as_bytes());
 }
 
-/// A file system of two megabytes; none, and the reason printed, where this user may not mount one.
+/// A file system of four megabytes; none, and the reason printed, where this user may not mount one.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path()).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder.path()).output();
         if !mounted.is_ok_and(|output| output.status.success()) {
             skipped("this user may not mount a small file system");
             return None;
@@ -60,7 +60,7 @@ async fn intake_stops_while_the_disk_is_full_and_resumes_by_itself() {
     let spool = Spool::open(Store::open(&Location::Folder(data.clone())).await.unwrap(), &data).unwrap();
     spool.take_in(vec![arrival("main", SourceKey::Digest, mail("before"))]).await.unwrap();
     // Writes until nothing more goes in.
-    let _ = std::fs::write(&filler, vec![b'x'; 4 << 20]);
+    let _ = std::fs::write(&filler, vec![b'x'; 8 << 20]);
     let large = |size: usize| {
         let mut raw = mail("large").into_bytes();
         raw.resize(size, b'x');
