@@ -23,6 +23,7 @@ mod group;
 mod guest_log;
 mod image;
 mod inspect;
+mod lesson;
 mod limits;
 mod log_host;
 mod mail_handle;

@@ -5,10 +5,10 @@
 
 use super::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
 use super::contract::{CallFailure, WorldDescription};
+use super::lesson::{LabelledExample, LearningTask};
 use super::mail_handle::MailHandle;
 use super::refusal::UploadRefusal;
 use super::sandbox::StoreData;
-use super::training::{LabelledExample, LearningTask};
 use std::any::Any;
 use wasmtime::Store;
 use wasmtime::component::{

@@ -2,8 +2,8 @@
 //! they come in and gives the model.
 
 use super::error::TrainError;
-use super::protocol::{ChildWord, LearningTask, Order, ParentWord};
-use super::task::{ExampleMail, LabelledExample, TrainingLimits};
+use super::protocol::{ChildWord, Order, ParentWord};
+use super::task::{ExampleMail, TrainingLimits};
 use crate::assets::GroupAssets;
 use crate::budget::GuestReservation;
 use crate::cache_folder::CacheFolder;
@@ -15,6 +15,7 @@ use crate::engine::ChildEngine;
 use crate::fit::world_of;
 use crate::functions::Functions;
 use crate::guest_log::one_line;
+use crate::lesson::{LabelledExample, LearningTask};
 use crate::limits::LOG_LINE;
 use crate::refusal::{PrepareError, UploadRefusal};
 use crate::sandbox::StoreData;

@@ -12,13 +12,10 @@ mod parent;
 mod protocol;
 mod task;
 
+pub use crate::lesson::{LabelledExample, LearningTopic, Purpose, TopicLabel};
 pub use child::main;
 pub use error::{TrainError, TrainErrorKind};
-pub(crate) use protocol::LearningTask;
-pub use task::{
-    ExampleMail, LabelledExample, LearningTopic, Purpose, TopicLabel, TrainedModel, TrainingLimits, TrainingProgress,
-    TrainingSpec,
-};
+pub use task::{ExampleMail, TrainedModel, TrainingLimits, TrainingProgress, TrainingSpec};
 
 /// The first argument that makes the binary such a child.
 pub const ARGUMENT: &str = "training-child";

@@ -4,10 +4,11 @@
 use super::ARGUMENT;
 use super::error::TrainError;
 use super::order::shuffled;
-use super::protocol::{ChildWord, LearningTask, Order, ParentWord};
-use super::task::{ExampleMail, Purpose, TrainedModel, TrainingProgress, TrainingSpec};
+use super::protocol::{ChildWord, Order, ParentWord};
+use super::task::{ExampleMail, TrainedModel, TrainingProgress, TrainingSpec};
 use crate::Runtime;
 use crate::child::{AssetBytes, NamedSettings, ProgramIdentity, bytes_of_assets, frame};
+use crate::lesson::{LearningTask, Purpose};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};

@@ -5,8 +5,9 @@
 //! its mail behind it, and says when there are no more; the child says how far it is, and at last what came out.
 
 use super::error::TrainError;
-use super::task::{LabelledExample, LearningTopic, TrainingLimits};
+use super::task::TrainingLimits;
 use crate::child::NamedSettings;
+use crate::lesson::{LabelledExample, LearningTask};
 use postigo_model::guest::Grant;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -25,19 +26,6 @@ pub(super) struct Order {
     pub(super) limits: TrainingLimits,
     /// How many assets follow.
     pub(super) assets: usize,
-}
-
-/// What the guest is to learn.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct LearningTask {
-    pub(crate) topics: Vec<LearningTopic>,
-    /// Of each topic, how many examples to fit each label has.
-    pub(crate) examples: Vec<Vec<u64>>,
-    /// How many examples there are to fit, outside, and to calibrate.
-    pub(crate) fit: u64,
-    pub(crate) outside: u64,
-    pub(crate) calibrate: u64,
-    pub(crate) seed: u64,
 }
 
 /// What the parent says once the child has begun.

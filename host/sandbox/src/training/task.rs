@@ -2,6 +2,7 @@
 
 use super::error::TrainError;
 use crate::contract::GroupMember;
+use crate::lesson::{LabelledExample, LearningTopic, Purpose};
 use postigo_model::guest::Grant;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -34,47 +35,6 @@ pub struct TrainingSpec {
     pub seed: u64,
     /// What it may use.
     pub limits: TrainingLimits,
-}
-
-/// A question to be learnt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LearningTopic {
-    /// The question's name, of 1 to 200 bytes; each once.
-    pub name: String,
-    /// Its labels, as they are called today.
-    pub labels: Vec<TopicLabel>,
-}
-
-/// A label to be learnt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopicLabel {
-    /// Its name, of 1 to 200 bytes; each once a question.
-    pub name: String,
-    /// What the admin says of it, at most 4 KiB; may be empty.
-    pub description: String,
-}
-
-/// What an example is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    /// To learn from.
-    Fit,
-    /// Belongs to no label.
-    Outside,
-    /// Never seen while fitting; for temperature and thresholds.
-    Calibrate,
-}
-
-/// An example without its mail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LabelledExample {
-    /// What it is for.
-    pub purpose: Purpose,
-    /// For each topic, in their order, the place of the right label; none where nobody knows.
-    pub labels: Vec<Option<u32>>,
-    /// How much it counts: finite, and more than 0.
-    pub weight: f32,
 }
 
 /// An example's mail.
@@ -193,6 +153,7 @@ fn check_name<'a>(name: &'a str, before: &mut HashSet<&'a str>) -> Result<(), Tr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lesson::TopicLabel;
 
     fn spec() -> TrainingSpec {
         let label = |name: &str| TopicLabel { name: name.into(), description: String::new() };

@@ -1,10 +1,10 @@
 //! The classifiers that can be trained here: what the world `trainable` adds to `classifier`.
 
 use crate::inspect::shown;
+use crate::lesson::{LabelledExample, LearningTask, Purpose};
 use crate::mail_handle::MailHandle;
 use crate::refusal::UploadRefusal;
 use crate::sandbox::StoreData;
-use crate::training::{LabelledExample, LearningTask, Purpose};
 use crate::world::{RawModel, TrainingCalls, function, typed};
 use bindings::exports::postigo::classifier::training as guest;
 use wasmtime::Store;
