@@ -9,7 +9,7 @@ mod program;
 mod work;
 
 pub use places::Asker;
-pub(super) use process::{ChildFault, Children};
+pub(super) use process::{ChildFault, Children, command};
 pub use program::{ProgramIdentity, own_program};
 pub use work::main;
 

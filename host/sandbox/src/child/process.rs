@@ -51,14 +51,7 @@ impl Children {
     ) -> Result<(ChildAnswer, Vec<u8>), ChildFault> {
         let _place = self.places.take(asker);
         let seconds = request.task.processor_seconds(component, assets);
-        let mut child = Command::new(&self.program)
-            // What lists of processes show.
-            .arg0("postigo")
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .env_clear()
+        let mut child = command(&self.program, ARGUMENT)
             .spawn()
             .map_err(|error| ChildFault::Host(format!("{} could not be run: {error}", self.program.display())))?;
         let patience = Duration::from_secs(seconds) * PATIENCE;
@@ -74,6 +67,15 @@ impl Children {
             (_, Err(error)) => Err(ChildFault::Host(format!("the child process was lost: {error}"))),
         }
     }
+}
+
+/// A child of the binary that this argument makes one: it speaks over its pipes alone, and is told nothing of the environment.
+pub(crate) fn command(program: &Path, argument: &str) -> Command {
+    let mut command = Command::new(program);
+    // What lists of processes show.
+    command.arg0("postigo").arg(argument);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).env_clear();
+    command
 }
 
 type AnswerRead = io::Result<(ChildAnswer, Vec<u8>)>;

@@ -7,12 +7,12 @@ use super::order::shuffled;
 use super::protocol::{ChildWord, Order, ParentWord};
 use super::task::{ExampleMail, TrainedModel, TrainingProgress, TrainingSpec};
 use crate::Runtime;
-use crate::child::{AssetBytes, NamedSettings, ProgramIdentity, bytes_of_assets, frame};
+use crate::child::{AssetBytes, NamedSettings, ProgramIdentity, bytes_of_assets, command, frame};
 use crate::lesson::{LearningTask, Purpose};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,14 +58,7 @@ impl Runtime {
             assets: assets.len(),
         };
         let (program, identity) = self.program();
-        let mut child = Command::new(program)
-            // What lists of processes show.
-            .arg0("postigo")
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .env_clear()
+        let mut child = command(program, ARGUMENT)
             .spawn()
             .map_err(|error| TrainError::Unavailable(format!("{} could not be run: {error}", program.display())))?;
         let trained = match (child.stdin.take(), child.stdout.take()) {
